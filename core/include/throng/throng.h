@@ -1,0 +1,13 @@
+/* Throng's core: everything, in one include. */
+#ifndef THRONG_THRONG_H
+#define THRONG_THRONG_H
+
+#include <throng/base.h>
+#include <throng/datagram.h>
+#include <throng/directions.h>
+#include <throng/intervals.h>
+#include <throng/manifest.h>
+#include <throng/node.h>
+#include <throng/seed.h>
+
+#endif
