@@ -15,9 +15,9 @@
 
 typedef enum throng_frame {
     THRONG_FRAME_PAD = 0x00,
-    THRONG_FRAME_JOIN = 0x01,         /* client to seeder */
-    THRONG_FRAME_WELCOME = 0x02,      /* seeder to client */
-    THRONG_FRAME_INTRODUCE = 0x03,    /* seeder to client */
+    THRONG_FRAME_JOIN = 0x01,      /* client to seeder */
+    THRONG_FRAME_WELCOME = 0x02,   /* seeder to client */
+    THRONG_FRAME_INTRODUCE = 0x03, /* seeder to client */
     THRONG_FRAME_REQUEST = 0x04,
     THRONG_FRAME_DATA = 0x05,
     THRONG_FRAME_HAVE = 0x06,

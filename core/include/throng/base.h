@@ -100,6 +100,10 @@ THRONG_API throng_tag throng_hash_tag(const throng_hash *id);
 
 /* The largest payload of a UDP datagram that we send: IPv6's least MTU (1280) less its and UDP's headers, so that no
  * path fragments it (RFC 8200 section 5), and what of it is left to frames once sealed. */
-enum { THRONG_DATAGRAM_MAX = 1232, THRONG_SEAL_OVERHEAD = 25, THRONG_PAYLOAD_MAX = THRONG_DATAGRAM_MAX - THRONG_SEAL_OVERHEAD };
+enum {
+    THRONG_DATAGRAM_MAX = 1232,
+    THRONG_SEAL_OVERHEAD = 25,
+    THRONG_PAYLOAD_MAX = THRONG_DATAGRAM_MAX - THRONG_SEAL_OVERHEAD
+};
 
 #endif

@@ -4,9 +4,9 @@
 
 #include <throng/base.h>
 
-/* One datagram to send. Its payload is head, then body. A body is bytes that the core holds (body != NULL), or bytes of an
- * object's content that the host holds: body_size bytes at body_offset of what `content` stands for (the pointer given
- * when the object was added). The core never copies content. Valid until the next call on the same node. */
+/* One datagram to send. Its payload is head, then body. A body is bytes that the core holds (body != NULL), or bytes of
+ * an object's content that the host holds: body_size bytes at body_offset of what `content` stands for (the pointer
+ * given when the object was added). The core never copies content. Valid until the next call on the same node. */
 typedef struct throng_datagram {
     throng_addr to;
     uint16_t head_size;
@@ -34,8 +34,9 @@ THRONG_API void throng_seal_header_encode(const throng_seal_header *header, uint
 THRONG_API int throng_seal_header_decode(throng_seal_header *ret, const uint8_t *bytes, size_t size);
 THRONG_API void throng_seal_nonce(const throng_seal_header *header, uint8_t nonce[THRONG_SEAL_NONCE_SIZE]);
 
-/* Which counters of which senders have been seen: a sliding window of 2,048 for each sender (RFC 6479), the senders in a
- * table of fixed size that forgets the one longest silent. Check before opening (cheap), mark after it opened (true). */
+/* Which counters of which senders have been seen: a sliding window of 2,048 for each sender (RFC 6479), the senders in
+ * a table of fixed size that forgets the one longest silent. Check before opening (cheap), mark after it opened (true).
+ */
 enum { THRONG_REPLAY_WINDOW = 2048 };
 typedef struct throng_replay throng_replay;
 THRONG_API int throng_replay_new(throng_replay **ret, const throng_alloc *alloc, uint32_t senders_max);

@@ -39,7 +39,7 @@ THRONG_API uint64_t throng_intervals_chunks(const throng_intervals *set); /* chu
 /* The up to `max` longest intervals, longest first (lower first among equals). Returns how many. O(max log n). */
 THRONG_API uint32_t throng_intervals_largest(const throng_intervals *set, throng_interval *ret, uint32_t max);
 /* The up to `max` first intervals of (set minus other), in order, from `from` on. Returns how many. */
-THRONG_API uint32_t throng_intervals_subtract(const throng_intervals *set, const throng_intervals *other,
-                                              uint32_t from, throng_interval *ret, uint32_t max);
+THRONG_API uint32_t throng_intervals_subtract(const throng_intervals *set, const throng_intervals *other, uint32_t from,
+                                              throng_interval *ret, uint32_t max);
 
 #endif

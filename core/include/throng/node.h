@@ -23,27 +23,27 @@ typedef enum throng_profile {
 /* Every limit and timer of a node. throng_node_config_default fills in docs/PROTOCOL.md's defaults; give entropy. */
 typedef struct throng_node_config {
     throng_profile profile;
-    uint8_t entropy[32];        /* from the system's random source; the node's only randomness */
-    uint32_t degree_min;        /* neighbours below which one is sought every seek_interval (4) */
-    uint32_t degree_max;        /* neighbours beyond which none is taken (32) */
-    throng_time seek_interval;  /* (100 ms) */
-    uint32_t retries_max;       /* requests unanswered before a neighbour is gone (4) */
+    uint8_t entropy[32];          /* from the system's random source; the node's only randomness */
+    uint32_t degree_min;          /* neighbours below which one is sought every seek_interval (4) */
+    uint32_t degree_max;          /* neighbours beyond which none is taken (32) */
+    throng_time seek_interval;    /* (100 ms) */
+    uint32_t retries_max;         /* requests unanswered before a neighbour is gone (4) */
     uint32_t handshake_intervals; /* most intervals in a message (8) */
-    uint32_t burst_initial;     /* paper: chunks in the first burst (16) */
-    uint32_t tab_bytes;         /* tit-for-tat: what anyone may owe (4,096) */
-    uint32_t tab_percent;       /* … or this share of what it gave, if that is more (90) */
-    uint32_t window_min;        /* throng: chunks in flight over all neighbours, at the least (16) */
-    uint32_t window_max;        /* … and at the most (4,096) */
-    uint32_t neighbour_window;  /* throng: chunks in flight at one neighbour while the window is at its least (4) */
-    uint32_t units_open_max;    /* units with some but not all chunks there, at once: bounds the host's memory (512) */
-    throng_time busy_after;     /* throng: queue beyond which a sender says BUSY (80 ms) */
-    throng_time have_interval;  /* throng: a neighbour not talked to for this long gets a HAVE (200 ms) */
-    throng_time endgame_after;  /* throng: a chunk in flight this long may be asked of another (400 ms) */
-    uint64_t uplink_bps;        /* known uplink in bits/s; 0: estimate it */
-    uint64_t upload_limit_bps;  /* never send faster than this; 0: no limit */
-    uint32_t objects_max;       /* objects at once (64) */
-    uint32_t events_max;        /* events not yet polled (1,024) */
-    bool trust_introductions;   /* an address named by the seeder needs no proof of its own (true) */
+    uint32_t burst_initial;       /* paper: chunks in the first burst (16) */
+    uint32_t tab_bytes;           /* tit-for-tat: what anyone may owe (4,096) */
+    uint32_t tab_percent;         /* … or this share of what it gave, if that is more (90) */
+    uint32_t window_min;          /* throng: chunks in flight over all neighbours, at the least (16) */
+    uint32_t window_max;          /* … and at the most (4,096) */
+    uint32_t neighbour_window;    /* throng: chunks in flight at one neighbour while the window is at its least (4) */
+    uint32_t units_open_max;   /* units with some but not all chunks there, at once: bounds the host's memory (512) */
+    throng_time busy_after;    /* throng: queue beyond which a sender says BUSY (80 ms) */
+    throng_time have_interval; /* throng: a neighbour not talked to for this long gets a HAVE (200 ms) */
+    throng_time endgame_after; /* throng: a chunk in flight this long may be asked of another (400 ms) */
+    uint64_t uplink_bps;       /* known uplink in bits/s; 0: estimate it */
+    uint64_t upload_limit_bps; /* never send faster than this; 0: no limit */
+    uint32_t objects_max;      /* objects at once (64) */
+    uint32_t events_max;       /* events not yet polled (1,024) */
+    bool trust_introductions;  /* an address named by the seeder needs no proof of its own (true) */
 } throng_node_config;
 
 THRONG_API void throng_node_config_default(throng_node_config *config, throng_profile profile);
@@ -53,13 +53,13 @@ typedef struct throng_node throng_node;
 THRONG_API int throng_node_new(throng_node **ret, const throng_node_config *config, const throng_alloc *alloc);
 THRONG_API void throng_node_free(throng_node *node);
 
-/* Wants an object: asks the seeder and the peers that the directions name. `content` comes back in events and datagrams.
- * `seeder` is the address at which the host reached the server, with the directions' port. */
+/* Wants an object: asks the seeder and the peers that the directions name. `content` comes back in events and
+ * datagrams. `seeder` is the address at which the host reached the server, with the directions' port. */
 THRONG_API int throng_node_join(throng_node *node, throng_time now, const throng_directions *directions,
                                 const throng_addr *seeder, void *content);
 /* Has a whole object, verified, to give. The manifest is copied. */
-THRONG_API int throng_node_offer(throng_node *node, throng_time now, const throng_hash *object,
-                                 const uint8_t *manifest, size_t manifest_size, const throng_hashes *hashes, void *content);
+THRONG_API int throng_node_offer(throng_node *node, throng_time now, const throng_hash *object, const uint8_t *manifest,
+                                 size_t manifest_size, const throng_hashes *hashes, void *content);
 /* No longer wants or gives an object. */
 THRONG_API int throng_node_drop(throng_node *node, throng_time now, const throng_hash *object);
 /* Chunks [first, end), of whole units, are here already and verified by the host (a resumed file, HTTP). */
@@ -81,10 +81,11 @@ THRONG_API throng_time throng_node_next_deadline(const throng_node *node);
 THRONG_API bool throng_node_poll_send(throng_node *node, throng_time now, throng_datagram *ret);
 
 typedef enum throng_event_type {
-    /* Store chunk.bytes as chunk.index. The bytes lie in the payload given to recv, and only until that buffer is reused. */
+    /* Store chunk.bytes as chunk.index. The bytes lie in the payload given to recv, and only until that buffer is
+       reused. */
     THRONG_EVENT_CHUNK,
-    /* Hash the chunks of unit verify.unit, compare with verify.expected, complete with 0 or THRONG_ERR_TAMPERED. For a page
-     * verify.bytes are the bytes to hash; for a metachunk they are NULL: the host stored them. */
+    /* Hash the chunks of unit verify.unit, compare with verify.expected, complete with 0 or THRONG_ERR_TAMPERED. For a
+     * page verify.bytes are the bytes to hash; for a metachunk they are NULL: the host stored them. */
     THRONG_EVENT_VERIFY,
     /* Check hash (against the object id), signature and expiry, complete with 0 or what is wrong. */
     THRONG_EVENT_MANIFEST,
@@ -139,23 +140,23 @@ THRONG_API int throng_node_complete(throng_node *node, throng_time now, uint64_t
 
 typedef struct throng_node_stats {
     uint32_t neighbours;
-    uint64_t received_bytes;        /* payload bytes, every frame */
+    uint64_t received_bytes; /* payload bytes, every frame */
     uint64_t sent_bytes;
-    uint64_t content_from_seeder;   /* content bytes accepted, by who gave them */
+    uint64_t content_from_seeder; /* content bytes accepted, by who gave them */
     uint64_t content_from_peers;
-    uint64_t content_uploaded;      /* content bytes sent to peers */
-    uint64_t content_duplicate;     /* content bytes that were here already */
+    uint64_t content_uploaded;  /* content bytes sent to peers */
+    uint64_t content_duplicate; /* content bytes that were here already */
     uint64_t datagrams_malformed;
-    uint64_t datagrams_foreign;     /* well formed, but of no neighbour or object of ours */
+    uint64_t datagrams_foreign; /* well formed, but of no neighbour or object of ours */
     uint64_t requests_sent;
     uint64_t requests_timed_out;
-    uint64_t requests_refused;      /* BUSY heard */
-    uint64_t tit_for_tat_refused;   /* requests of others that met silence */
+    uint64_t requests_refused;    /* BUSY heard */
+    uint64_t tit_for_tat_refused; /* requests of others that met silence */
     uint64_t units_failed;
     uint64_t liars;
-    uint64_t unproven_withheld;     /* answers not sent because an address was not proven */
-    uint32_t window;                /* chunks that may be in flight now */
-    throng_time rtt;                /* smoothed; 0 if none measured */
+    uint64_t unproven_withheld; /* answers not sent because an address was not proven */
+    uint32_t window;            /* chunks that may be in flight now */
+    throng_time rtt;            /* smoothed; 0 if none measured */
 } throng_node_stats;
 
 THRONG_API void throng_node_stats_get(const throng_node *node, throng_node_stats *ret);

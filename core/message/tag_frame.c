@@ -1,0 +1,30 @@
+/* NO_FILE ("I have nothing of it") and SEEK ("name me a neighbour"): u64 object. BYE ("I leave now"): nothing.
+ * CHALLENGE and ANSWER: u64 cookie. */
+#include "message.h"
+
+void throng_tag_frame_encode(throng_writer *w, throng_frame type, throng_tag object)
+{
+    throng_write_u8(w, (uint8_t)type);
+    throng_write_u64(w, object);
+}
+
+int throng_tag_frame_decode(throng_tag *ret, throng_reader *r)
+{
+    *ret = throng_read_u64(r);
+    return r->failed ? THRONG_ERR_MALFORMED : 0;
+}
+
+void throng_bye_encode(throng_writer *w)
+{
+    throng_write_u8(w, THRONG_FRAME_BYE);
+}
+
+void throng_cookie_encode(throng_writer *w, throng_frame type, uint64_t cookie)
+{
+    throng_tag_frame_encode(w, type, cookie);
+}
+
+int throng_cookie_decode(uint64_t *ret, throng_reader *r)
+{
+    return throng_tag_frame_decode(ret, r);
+}
