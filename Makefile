@@ -1,0 +1,24 @@
+# A thin face: Meson holds the sources and the tests, scripts/ the steps.
+.PHONY: all deps build run check demo bench fuzz clean
+
+all: build
+
+deps:
+	scripts/deps
+build:
+	scripts/build normal
+run:
+	./run
+check:
+	./check
+# Until the lab stands, the demonstration is the paper's pool test in the simulator.
+demo: deps build
+	scripts/demo
+# One JSON line for each measurement, kept under docs/results/.
+bench: deps build
+	scripts/bench
+# Every fuzz target for FUZZ_SECONDS each (60).
+fuzz: deps
+	scripts/fuzz
+clean:
+	rm -rf build build-sanitize build-fuzz
