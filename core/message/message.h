@@ -32,6 +32,7 @@ typedef enum throng_frame {
     THRONG_FRAME_ANSWER = 0x0f,
     THRONG_FRAME_FIRST_HANDSHAKE = 0x10, /* paper profile */
     THRONG_FRAME_OFFER = 0x11,           /* paper profile: FIRST HANDSHAKE REPLY */
+    THRONG_FRAME_TIME = 0x12,            /* throng profile, between peers */
     THRONG_FRAME_END,
 } throng_frame;
 
@@ -91,11 +92,14 @@ typedef struct throng_introduce {
     throng_addr newcomer;
 } throng_introduce;
 
-/* The asker's whole state in one frame: what it has, which chunks it wants, and how many of the sender's own choice. */
+/* The asker's whole state in one frame: what it has and what it wants.
+ *   any = 0, want not empty:  every chunk of `want`;
+ *   any > 0, want not empty:  at most `any` chunks among `want`, those that the sender has and chooses;
+ *   any > 0, want empty:      at most `any` chunks of the sender's choice among all that `have` leaves out. */
 typedef struct throng_request {
     throng_tag object;
-    uint32_t request;      /* the asker's number for it, echoed in DATA and BUSY */
-    uint32_t any;          /* this many chunks of the sender's choice, besides those named */
+    uint32_t request; /* the asker's number for it, echoed in DATA and BUSY */
+    uint32_t any;
     throng_chunk_set have; /* empty: nothing told (paper: SECOND HANDSHAKE) */
     throng_chunk_set want;
 } throng_request;
@@ -165,6 +169,20 @@ int throng_manifest_get_decode(throng_manifest_get *ret, throng_reader *r);
 /* The header of MANIFEST and `size` bytes of it. */
 void throng_manifest_part_encode(throng_writer *w, const throng_manifest_part *part);
 int throng_manifest_part_decode(throng_manifest_part *ret, throng_reader *r);
+/* When a datagram was sent, on the sender's clock, and the one-way delay (clock difference included) of the last one
+ * heard from whom it goes to: what LEDBAT carries (RFC 6817 section 2), to see queues build up on either way. */
+enum { THRONG_TIME_NO_ECHO = 0xffff };
+typedef struct throng_time_frame {
+    uint16_t sent_ms;
+    uint16_t echo_ms; /* THRONG_TIME_NO_ECHO: nothing heard yet */
+} throng_time_frame;
+
+/* A manifest travels in parts of this size, each asked for by its offset. */
+enum { THRONG_MANIFEST_PART_SIZE = 1024 };
+
+void throng_time_encode(throng_writer *w, const throng_time_frame *time);
+int throng_time_decode(throng_time_frame *ret, throng_reader *r);
+
 /* CHALLENGE and ANSWER: 8 bytes that only who hears them at an address can know. */
 void throng_cookie_encode(throng_writer *w, throng_frame type, uint64_t cookie);
 int throng_cookie_decode(uint64_t *ret, throng_reader *r);

@@ -28,3 +28,18 @@ int throng_cookie_decode(uint64_t *ret, throng_reader *r)
 {
     return throng_tag_frame_decode(ret, r);
 }
+
+/* TIME: u16 sent_ms | u16 echo_ms */
+void throng_time_encode(throng_writer *w, const throng_time_frame *time)
+{
+    throng_write_u8(w, THRONG_FRAME_TIME);
+    throng_write_u16(w, time->sent_ms);
+    throng_write_u16(w, time->echo_ms);
+}
+
+int throng_time_decode(throng_time_frame *ret, throng_reader *r)
+{
+    ret->sent_ms = throng_read_u16(r);
+    ret->echo_ms = throng_read_u16(r);
+    return r->failed ? THRONG_ERR_MALFORMED : 0;
+}
