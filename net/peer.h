@@ -1,0 +1,88 @@
+/* A peer on the network: one throng_node over one UDP socket, on a libuv loop.
+ *
+ * It carries out what the node asks for: sealing and opening, storing and hashing, checking manifests, sending what the
+ * store holds, and its timers. Any number of peers share a loop and a process; nothing is global. Everything belongs to
+ * the loop's thread. Hooks run from the loop or from throng_peer_supply, never from another call, and may call anything
+ * here but throng_peer_free; to end a peer from a hook, call throng_peer_leave. */
+#ifndef THRONG_NET_PEER_H
+#define THRONG_NET_PEER_H
+
+#include <throng/node.h>
+#include <uv.h>
+
+#include "seal.h"
+#include "udp.h"
+
+typedef struct throng_peer throng_peer;
+typedef struct throng_store throng_store; /* store.h */
+
+/* All may be NULL. `user` is the config's. */
+typedef struct throng_peer_hooks {
+    /* The manifest came and is right: response headers, hashes and geometry are known. Valid during the call. */
+    void (*manifest)(throng_peer *peer, const throng_hash *object, const throng_manifest *manifest, void *user);
+    /* A unit is verified and stored. */
+    void (*unit)(throng_peer *peer, const throng_hash *object, uint32_t unit, void *user);
+    /* The object is there, whole, verified and stored. */
+    void (*done)(throng_peer *peer, const throng_hash *object, void *user);
+    /* It can't be had from peers: a THRONG_ERR_ code, 0 if merely nobody is left. Go to HTTP; the units that are there
+     * stay. */
+    void (*stuck)(throng_peer *peer, const throng_hash *object, int error, void *user);
+    /* The store failed (a full disk): negative errno. The object has been dropped. */
+    void (*store_failed)(throng_peer *peer, const throng_hash *object, int error, void *user);
+    /* A neighbour gave wrong bytes and was dropped for good. */
+    void (*liar)(throng_peer *peer, const throng_hash *object, const throng_addr *addr, void *user);
+    /* After throng_peer_leave: goodbyes are said, nothing will be sent or received. */
+    void (*left)(throng_peer *peer, void *user);
+} throng_peer_hooks;
+
+typedef struct throng_peer_config {
+    throng_udp_config udp;   /* bind address, buffers, offload */
+    throng_node_config node; /* `entropy` is filled in by throng_peer_new */
+    uint32_t keys_max;       /* swarm keys held at once (16) */
+    uint32_t senders_max;    /* replay windows held under each key (256): at least node.degree_max */
+    throng_peer_hooks hooks;
+    void *user;
+} throng_peer_config;
+
+void throng_peer_config_default(throng_peer_config *config, throng_profile profile);
+
+/* Opens the socket and joins the loop. 0 or a negative errno (uv_strerror tells): -EADDRINUSE for a busy port. */
+int throng_peer_new(throng_peer **ret, uv_loop_t *loop, const throng_peer_config *config);
+/* Closes at once, without goodbyes and without hooks. The last memory goes when the loop has run the closing callbacks:
+ * uv_run it until it returns 0 before uv_loop_close. */
+void throng_peer_free(throng_peer *peer);
+/* Says BYE to all, then calls hooks.left; free it there or later. */
+void throng_peer_leave(throng_peer *peer);
+
+/* Wants the object of these directions, whose key and sender id become ours. `seeder` is the address at which the
+ * server was reached, with the directions' port. `store` takes what comes and must outlive the object here. What the
+ * store holds already (a resumed file) is to be told by throng_peer_supply. THRONG_ERR_FULL: too many objects or keys.
+ */
+int throng_peer_join(throng_peer *peer, const throng_directions *directions, const throng_addr *seeder,
+                     throng_store *store);
+/* Has a whole, verified object to give. The manifest is copied; hashes and store must outlive the object here. A key to
+ * speak under must be there already (throng_peer_add_key, or a join). */
+int throng_peer_offer(throng_peer *peer, const throng_hash *object, const uint8_t *manifest, size_t manifest_size,
+                      const throng_hashes *hashes, throng_store *store);
+/* No longer wants or gives the object; its store is used no more. */
+int throng_peer_drop(throng_peer *peer, const throng_hash *object);
+int throng_peer_add_key(throng_peer *peer, const throng_key *key);
+int throng_peer_add_neighbour(throng_peer *peer, const throng_addr *addr);
+/* Chunks [first, end), of whole units, are in the store and verified (resumed, or by HTTP). */
+int throng_peer_supply(throng_peer *peer, const throng_hash *object, uint32_t first, uint32_t end);
+/* Chunks [first, end) come by other means: ask nobody for them; claim false lets go of them. */
+int throng_peer_claim(throng_peer *peer, const throng_hash *object, uint32_t first, uint32_t end, bool claim);
+
+typedef struct throng_peer_stats {
+    throng_node_stats node;
+    throng_seal_stats seal;
+    throng_udp_stats udp;
+} throng_peer_stats;
+
+void throng_peer_stats_get(const throng_peer *peer, throng_peer_stats *ret);
+/* Where the socket is bound. */
+throng_addr throng_peer_local(const throng_peer *peer);
+/* For what throng_peer does not wrap: throng_node_object, _manifest, _neighbour. Do not drive it. */
+const throng_node *throng_peer_node(const throng_peer *peer);
+
+#endif

@@ -1,0 +1,61 @@
+/* The seeder on the network: one throng_seed over one UDP socket, on a libuv loop.
+ *
+ * Seals under a ring of swarm keys, reads content from mapped files, and paces by the seed's deadlines to the
+ * microsecond. Everything belongs to the loop's thread. */
+#ifndef THRONG_NET_SEEDER_H
+#define THRONG_NET_SEEDER_H
+
+#include <throng/seed.h>
+#include <uv.h>
+
+#include "seal.h"
+#include "udp.h"
+
+typedef struct throng_seeder throng_seeder;
+
+typedef struct throng_seeder_config {
+    throng_udp_config udp;   /* bind address, buffers, offload */
+    throng_seed_config seed; /* `entropy` is filled in by throng_seeder_new; token_key and rate_bps are the caller's */
+    uint32_t keys_max;       /* swarm keys at once (4): the newest, and older ones that clients still hold */
+} throng_seeder_config;
+
+void throng_seeder_config_default(throng_seeder_config *config);
+
+/* Opens the socket and joins the loop. 0 or a negative errno (uv_strerror tells): -EADDRINUSE for a busy port. */
+int throng_seeder_new(throng_seeder **ret, uv_loop_t *loop, const throng_seeder_config *config);
+/* The last memory goes when the loop has run the closing callbacks: uv_run it until it returns 0 before uv_loop_close.
+ */
+void throng_seeder_free(throng_seeder *seeder);
+
+/* Opens and seals under this key too; key.sender_id … + sender_count - 1 must be given to no client. A client is
+ * answered under the key that it last used. A key must be fresh at every start of the server, since the counters are.
+ * THRONG_ERR_FULL when the ring is: remove the oldest first. */
+int throng_seeder_add_key(throng_seeder *seeder, const throng_key *key);
+void throng_seeder_remove_key(throng_seeder *seeder, uint8_t epoch);
+/* Datagrams that can still be sealed under a key: make a new one before this ends. 0 for an unknown epoch. */
+uint64_t throng_seeder_key_left(const throng_seeder *seeder, uint8_t epoch);
+
+/* Seeds an object whose content is `size` bytes of the file `fd`, which is mapped: the caller may close fd, and must
+ * never shorten the file (replace it by rename). Manifest and hashes stay the caller's and must outlive the object
+ * here. 0, a THRONG_ERR_ code, or THRONG_ERR_NO_MEMORY when the file can't be mapped. */
+int throng_seeder_add(throng_seeder *seeder, const throng_hash *object, const uint8_t *manifest, size_t manifest_size,
+                      const throng_hashes *hashes, int fd, uint64_t size);
+int throng_seeder_remove(throng_seeder *seeder, const throng_hash *object);
+
+/* Everything sent, headers of UDP and IP counted, stays within this. */
+void throng_seeder_set_rate(throng_seeder *seeder, uint64_t rate_bps);
+
+/* Up to `max` peers of an object for directions (throng_seed_peers). Returns how many. */
+uint32_t throng_seeder_peers(throng_seeder *seeder, const throng_hash *object, throng_addr *ret, uint32_t max);
+
+typedef struct throng_seeder_stats {
+    throng_seed_stats seed;
+    throng_seal_stats seal;
+    throng_udp_stats udp;
+} throng_seeder_stats;
+
+void throng_seeder_stats_get(const throng_seeder *seeder, throng_seeder_stats *ret);
+/* Where the socket is bound; its port goes into directions. */
+throng_addr throng_seeder_local(const throng_seeder *seeder);
+
+#endif
