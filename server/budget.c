@@ -1,0 +1,52 @@
+#include "budget.h"
+
+#include <string.h>
+
+void budget_init(budget *b, uint64_t uplink_bps)
+{
+    memset(b, 0, sizeof(*b));
+    b->uplink_bps = uplink_bps;
+}
+
+static uint64_t advance(uint64_t *total, uint64_t now)
+{
+    uint64_t delta = now > *total ? now - *total : 0;
+    *total = now;
+    return delta;
+}
+
+static uint64_t sum(const uint64_t slots[BUDGET_SLOTS])
+{
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < BUDGET_SLOTS; i++)
+        total += slots[i];
+    return total;
+}
+
+uint64_t budget_look(budget *b, uint64_t http_total, uint64_t seed_total)
+{
+    uint64_t http = advance(&b->http_total, http_total);
+    uint64_t seed = advance(&b->seed_total, seed_total);
+    if (!b->started) { /* what was sent before the first look is no news */
+        b->started = true;
+        http = 0;
+        seed = 0;
+    }
+    b->slot = (b->slot + 1) % BUDGET_SLOTS;
+    b->http_slots[b->slot] = http;
+    b->seed_slots[b->slot] = seed;
+
+    uint64_t second = b->uplink_bps / 8;
+    uint64_t slice = second / BUDGET_SLOTS;
+    /* Two things may happen before the next look: the slot that leaves the window frees its bytes, and HTTP sends about
+     * what it just sent. */
+    uint32_t oldest = (b->slot + 1) % BUDGET_SLOTS;
+    uint64_t used = sum(b->http_slots) + sum(b->seed_slots) - b->http_slots[oldest] - b->seed_slots[oldest] + http;
+    uint64_t left = used < second ? second - used : 0;
+    /* Evenly: a second's rest is not given out in one slot, or the line would see bursts. What nginx leaves unused on
+     * average is the rate; what is left of the second is the bound. */
+    uint64_t http_slot = sum(b->http_slots) / BUDGET_SLOTS;
+    uint64_t even = http_slot < slice ? slice - http_slot : 0;
+    uint64_t bytes = even < left ? even : left;
+    return bytes * 8 * BUDGET_SLOTS;
+}

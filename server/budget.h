@@ -1,0 +1,32 @@
+/* How fast the seeder may send, so that nginx's bytes and its own together stay within the uplink.
+ *
+ * nginx reports all that it has sent so far (its whole responses, TCP and IP headers reckoned in). Fifty times a second
+ * we look at how much left in the last second, by HTTP and by us, and hand out what is left of that second. So over any
+ * second that ends at a look, HTTP + UDP <= uplink whenever HTTP alone does not pass it, less what HTTP adds until the
+ * next look: a margin is kept back for that. */
+#ifndef SERVER_BUDGET_H
+#define SERVER_BUDGET_H
+
+#include <throng/base.h>
+
+enum {
+    BUDGET_SLOTS = 50, /* looks a second */
+    BUDGET_TICK_MS = 1000 / BUDGET_SLOTS,
+};
+
+typedef struct budget {
+    uint64_t uplink_bps;
+    uint64_t http_total; /* bytes, at the last look */
+    uint64_t seed_total;
+    uint64_t http_slots[BUDGET_SLOTS]; /* bytes between looks; the newest is at `slot` */
+    uint64_t seed_slots[BUDGET_SLOTS];
+    uint32_t slot;
+    bool started;
+} budget;
+
+void budget_init(budget *b, uint64_t uplink_bps);
+/* A look: totals in bytes since any origin; one that goes back (a restart) counts as none sent. Returns the rate in
+ * bits/s at which the seeder may send until the next look. */
+uint64_t budget_look(budget *b, uint64_t http_total, uint64_t seed_total);
+
+#endif

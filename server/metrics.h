@@ -1,0 +1,89 @@
+/* What throngd tells of itself, in Prometheus' text format (version 0.0.4) and as JSON. No label ever holds a peer, an
+ * address or a URL. */
+#ifndef SERVER_METRICS_H
+#define SERVER_METRICS_H
+
+#include <stdint.h>
+
+#include "shareable.h"
+#include "text.h"
+
+/* Why a fetch from the origin, or what followed it, came to nothing. */
+#define METRICS_FAILURES(X)                                                                                            \
+    X(ORIGIN_UNREACHABLE, "origin_unreachable")                                                                        \
+    X(ORIGIN_TIMEOUT, "origin_timeout")                                                                                \
+    X(ORIGIN_BROKEN, "origin_broken")                                                                                  \
+    X(STORE, "store")                                                                                                  \
+    X(MANIFEST, "manifest")                                                                                            \
+    X(SEEDER_FULL, "seeder_full")                                                                                      \
+    X(BOARD_FULL, "board_full")
+
+typedef enum metrics_failure {
+#define X(name, label) METRICS_FAILURE_##name,
+    METRICS_FAILURES(X)
+#undef X
+        METRICS_FAILURES_COUNT,
+} metrics_failure;
+
+/* Counters, in the order in which they are told: X(field, metric, labels, help). Lines of one metric stand together. */
+#define METRICS_COUNTERS(X)                                                                                            \
+    X(http_offered_bytes, "throng_http_offered_bytes_total", "",                                                       \
+      "Bytes that clients asked nginx for, whether sent or redirected.")                                               \
+    X(http_sent_bytes, "throng_http_sent_bytes_total", "", "Bytes that nginx sent to clients.")                        \
+    X(http_requests, "throng_http_requests_total", "", "Requests that nginx counted.")                                 \
+    X(directions, "throng_directions_total", "", "Requests answered with directions instead of the body.")             \
+    X(deferred, "throng_http_deferred_total", "", "Requests put off in crowd mode, the reserved share being used up.") \
+    X(seed_sent_bytes, "throng_seed_sent_bytes_total", "",                                                             \
+      "Bytes that the seeder sent, headers of IP and UDP included.")                                                   \
+    X(seed_received_bytes, "throng_seed_received_bytes_total", "", "Bytes of datagrams that the seeder received.")     \
+    X(content_seeder_bytes, "throng_content_bytes_total", "source=\"seeder\"",                                         \
+      "Bytes of content handed out, by who supplied them.")                                                            \
+    X(content_origin_bytes, "throng_content_bytes_total", "source=\"origin\"", "")                                     \
+    X(joins, "throng_joins_total", "", "Peers that joined a swarm.")                                                   \
+    X(joins_repeated, "throng_joins_repeated_total", "", "Joins heard again and recognised.")                          \
+    X(byes, "throng_byes_total", "", "Peers that took leave.")                                                         \
+    X(forgotten, "throng_peers_forgotten_total", "", "Peers forgotten: silent too long, or no room.")                  \
+    X(introductions, "throng_introductions_total", "", "Peers named to each other by the seeder.")                     \
+    X(dropped_malformed, "throng_datagrams_dropped_total", "cause=\"malformed\"", "Datagrams dropped, by cause.")      \
+    X(dropped_foreign, "throng_datagrams_dropped_total", "cause=\"foreign\"", "")                                      \
+    X(dropped_unsealed, "throng_datagrams_dropped_total", "cause=\"unsealed\"", "")                                    \
+    X(dropped_replayed, "throng_datagrams_dropped_total", "cause=\"replayed\"", "")                                    \
+    X(tokens_refused, "throng_tokens_refused_total", "", "Joins whose token was wrong or too old.")                    \
+    X(unproven_withheld, "throng_unproven_withheld_total", "", "Answers withheld from unproven addresses.")            \
+    X(fetches, "throng_origin_fetches_total", "result=\"fetched\"", "Requests to the origin, by result.")              \
+    X(fetches_unchanged, "throng_origin_fetches_total", "result=\"unchanged\"", "")                                    \
+    X(fetches_refused, "throng_origin_fetches_total", "result=\"not_shareable\"", "")                                  \
+    X(fetches_failed, "throng_origin_fetches_total", "result=\"failed\"", "")                                          \
+    X(manifests_made, "throng_manifests_total", "source=\"made\"", "Manifests put in use, by where they came from.")   \
+    X(manifests_reused, "throng_manifests_total", "source=\"cached\"", "")                                             \
+    X(manifests_renewed, "throng_manifests_total", "source=\"renewed\"", "")
+
+/* Gauges: X(field, metric, help, divisor): the value is field / divisor. */
+#define METRICS_GAUGES(X)                                                                                              \
+    X(crowd, "throng_crowd", "1 in crowd mode, 0 when calm.", 1)                                                       \
+    X(uplink_bps, "throng_uplink_bytes_per_second", "The configured uplink.", 8)                                       \
+    X(seed_rate_bps, "throng_seed_rate_bytes_per_second", "What the seeder may send just now.", 8)                     \
+    X(objects, "throng_objects", "Objects ready to be seeded.", 1)                                                     \
+    X(objects_known, "throng_objects_known", "URLs that throngd keeps an eye on, shareable or not.", 1)                \
+    X(peers, "throng_peers", "Peers present now, over all objects.", 1)                                                \
+    X(cache_bytes, "throng_cache_bytes", "Bytes of object bodies in the state directory.", 1)                          \
+    X(start_unix_ms, "throng_start_time_seconds", "When throngd started, since the Unix epoch.", 1000)
+
+typedef struct metrics {
+#define X(field, metric, labels, help) uint64_t field;
+    METRICS_COUNTERS(X)
+#undef X
+#define X(field, metric, help, divisor) uint64_t field;
+    METRICS_GAUGES(X)
+#undef X
+    uint64_t refused[SHAREABLE_VERDICTS_COUNT]; /* responses not shared, by verdict; YES unused */
+    uint64_t failures[METRICS_FAILURES_COUNT];
+} metrics;
+
+/* Enough for either text. */
+enum { METRICS_TEXT_MAX = 32 * 1024 };
+
+void metrics_write_prometheus(const metrics *m, text_out *out);
+void metrics_write_json(const metrics *m, text_out *out);
+
+#endif

@@ -1,0 +1,83 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "budget.h"
+
+enum { UPLINK = 8000000, SECOND = UPLINK / 8, SLICE = SECOND / BUDGET_SLOTS };
+
+static void look_with_idle_http_gives_the_whole_uplink(void **state)
+{
+    budget b;
+    uint64_t seed = 0;
+    budget_init(&b, UPLINK);
+    for (int i = 0; i < 500; i++) {
+        uint64_t rate = budget_look(&b, 0, seed);
+        assert_int_equal(rate, UPLINK);
+        seed += rate / 8 / BUDGET_SLOTS;
+    }
+}
+
+static void look_with_http_at_or_beyond_the_uplink_gives_nothing(void **state)
+{
+    budget b;
+    uint64_t http = 0;
+    budget_init(&b, UPLINK);
+    for (int i = 0; i < 2 * BUDGET_SLOTS; i++, http += SLICE + 1)
+        budget_look(&b, http, 0);
+    assert_int_equal(budget_look(&b, http, 0), 0);
+}
+
+static void look_with_totals_that_go_back_counts_nothing(void **state)
+{
+    budget b;
+    budget_init(&b, UPLINK);
+    budget_look(&b, 1000000000, 0);
+    assert_int_equal(budget_look(&b, 5, 0), UPLINK); /* nginx started afresh */
+    assert_int_equal(budget_look(&b, 5, 0), UPLINK);
+}
+
+/* HTTP comes in bursts of every size up to what the line leaves; the seeder uses all that it is given. */
+static void look_under_bursty_http_keeps_every_second_within_the_uplink(void **state)
+{
+    enum { SLOTS = 4000 };
+    static uint64_t sent[SLOTS];
+    budget b;
+    uint64_t http = 0, seed = 0, random = 88172645463325252u, seeded = 0;
+    budget_init(&b, UPLINK);
+    budget_look(&b, 0, 0);
+    for (int i = 0; i < SLOTS; i++) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        /* from still to the whole line, changing every 200 slots; never more in a slot than one slice */
+        uint64_t http_now = random % (SLICE * (uint64_t)(i / 200 % 5 + 1) / 5 + 1);
+        uint64_t seed_now = budget_look(&b, http, seed) / 8 / BUDGET_SLOTS;
+        http += http_now;
+        seed += seed_now;
+        seeded += seed_now;
+        sent[i] = http_now + seed_now;
+    }
+    for (int i = 0; i + BUDGET_SLOTS <= SLOTS; i++) {
+        uint64_t second = 0;
+        for (int j = 0; j < BUDGET_SLOTS; j++)
+            second += sent[i + j];
+        if (second > SECOND + SLICE)
+            fail_msg("the second from slot %d on sent %llu of %d bytes", i, (unsigned long long)second, SECOND);
+    }
+    assert_true(seeded > (uint64_t)SLICE * SLOTS / 2); /* HTTP uses 3/10 on average */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(look_with_idle_http_gives_the_whole_uplink),
+        cmocka_unit_test(look_with_http_at_or_beyond_the_uplink_gives_nothing),
+        cmocka_unit_test(look_with_totals_that_go_back_counts_nothing),
+        cmocka_unit_test(look_under_bursty_http_keeps_every_second_within_the_uplink),
+    };
+    return cmocka_run_group_tests_name("budget", tests, NULL, NULL);
+}
