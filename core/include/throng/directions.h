@@ -20,8 +20,8 @@ enum {
     THRONG_DIRECTIONS_URI_MAX = 8 + (THRONG_DIRECTIONS_SIZE_MAX * 4 + 2) / 3,
 };
 
-/* Proof for the seeder that a client at this IP address was sent by the server: u32 time in Unix seconds, then SipHash-2-4
- * of (time, sender id, ip) under the site's token key. */
+/* Proof for the seeder that a client at this IP address was sent by the server: u32 time in Unix seconds, then
+ * SipHash-2-4 of (time, sender id, ip) under the site's token key. */
 typedef struct throng_token {
     uint8_t bytes[THRONG_TOKEN_SIZE];
 } throng_token;
@@ -39,13 +39,17 @@ typedef struct throng_directions {
     throng_addr peers[THRONG_DIRECTIONS_PEERS_MAX];
 } throng_directions;
 
-/* Writes the URI with its terminating NUL. Returns its length without the NUL, or THRONG_ERR_FULL. */
+/* Writes the URI with its terminating NUL. Returns its length without the NUL, THRONG_ERR_FULL if it takes more than
+ * size_max with the NUL, or THRONG_ERR_INVALID for a field outside its range. */
 THRONG_API int throng_directions_encode(const throng_directions *directions, char *uri, size_t size_max);
+/* THRONG_ERR_MALFORMED for anything that the encoder would not have written (the scheme in other letters, bits or bytes
+ * left over, unknown flags, a size, chunk size, port or address outside its range), THRONG_ERR_VERSION for another
+ * version. IPv4 peers come first. */
 THRONG_API int throng_directions_decode(throng_directions *ret, const char *uri, size_t length);
 
 THRONG_API void throng_token_make(throng_token *ret, const uint8_t key[THRONG_KEY_SIZE], uint32_t now_unix_s,
                                   uint32_t sender_id, const uint8_t ip[16]);
-/* THRONG_ERR_UNPROVEN if it is not ours, not for this client, or older than max_age_s. */
+/* THRONG_ERR_UNPROVEN if it is not ours, not for this client, or made more than max_age_s ago or from now. */
 THRONG_API int throng_token_check(const throng_token *token, const uint8_t key[THRONG_KEY_SIZE], uint32_t now_unix_s,
                                   uint32_t max_age_s, uint32_t sender_id, const uint8_t ip[16]);
 
