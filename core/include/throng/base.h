@@ -80,6 +80,7 @@ typedef struct throng_addr {
     uint16_t port;
 } throng_addr;
 
+/* Same address and same port. */
 THRONG_API bool throng_addr_equal(const throng_addr *a, const throng_addr *b);
 THRONG_API bool throng_addr_is_ipv4(const throng_addr *addr);
 THRONG_API throng_addr throng_addr_from_ipv4(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint16_t port);
@@ -96,6 +97,7 @@ typedef struct throng_hash {
 
 /* An object is named by the SHA-256 of its signed manifest; on the wire by the first 8 bytes of it. */
 typedef uint64_t throng_tag;
+/* The first 8 bytes of an object id, read as a big-endian number. */
 THRONG_API throng_tag throng_hash_tag(const throng_hash *id);
 
 /* The largest payload of a UDP datagram that we send: IPv6's least MTU (1280) less its and UDP's headers, so that no

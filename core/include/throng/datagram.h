@@ -29,6 +29,7 @@ typedef struct throng_seal_header {
     uint32_t counter;
 } throng_seal_header;
 
+/* Writes the nine bytes that stand before the ciphertext. */
 THRONG_API void throng_seal_header_encode(const throng_seal_header *header, uint8_t bytes[THRONG_SEAL_HEADER_SIZE]);
 /* THRONG_ERR_MALFORMED when `size` can't hold a header, a tag and one byte. */
 THRONG_API int throng_seal_header_decode(throng_seal_header *ret, const uint8_t *bytes, size_t size);

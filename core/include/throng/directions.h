@@ -47,6 +47,7 @@ THRONG_API int throng_directions_encode(const throng_directions *directions, cha
  * version. IPv4 peers come first. */
 THRONG_API int throng_directions_decode(throng_directions *ret, const char *uri, size_t length);
 
+/* `ip` is the client's address as the server sees it, IPv4 as ::ffff:a.b.c.d. */
 THRONG_API void throng_token_make(throng_token *ret, const uint8_t key[THRONG_KEY_SIZE], uint32_t now_unix_s,
                                   uint32_t sender_id, const uint8_t ip[16]);
 /* THRONG_ERR_UNPROVEN if it is not ours, not for this client, or made more than max_age_s ago or from now. */

@@ -24,6 +24,7 @@ THRONG_API int throng_intervals_insert(throng_intervals *set, uint32_t first, ui
 THRONG_API int throng_intervals_remove(throng_intervals *set, uint32_t first, uint32_t end);
 THRONG_API void throng_intervals_clear(throng_intervals *set);
 
+/* One chunk; every chunk of [first, end), which an empty range is too. */
 THRONG_API bool throng_intervals_contains(const throng_intervals *set, uint32_t chunk);
 THRONG_API bool throng_intervals_covers(const throng_intervals *set, uint32_t first, uint32_t end);
 /* The interval that holds `chunk` or, if none does, the next one after it. False if there is none. */

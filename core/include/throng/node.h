@@ -46,10 +46,12 @@ typedef struct throng_node_config {
     bool trust_introductions;  /* an address named by the seeder needs no proof of its own (true) */
 } throng_node_config;
 
+/* Every field but entropy, which is left zero: the host fills it from the system's random source. */
 THRONG_API void throng_node_config_default(throng_node_config *config, throng_profile profile);
 
 typedef struct throng_node throng_node;
 
+/* Copies `config` and `alloc`. THRONG_ERR_INVALID for limits that contradict each other, THRONG_ERR_NO_MEMORY. */
 THRONG_API int throng_node_new(throng_node **ret, const throng_node_config *config, const throng_alloc *alloc);
 THRONG_API void throng_node_free(throng_node *node);
 
@@ -135,6 +137,8 @@ typedef struct throng_event {
     };
 } throng_event;
 
+/* The next event, oldest first; false when there is none. `request` completes once: THRONG_ERR_NOT_FOUND if the object has
+ * been dropped meanwhile, or the request is no longer open. */
 THRONG_API bool throng_node_poll_event(throng_node *node, throng_event *ret);
 THRONG_API int throng_node_complete(throng_node *node, throng_time now, uint64_t request, int result);
 
@@ -159,6 +163,7 @@ typedef struct throng_node_stats {
     throng_time rtt;            /* smoothed; 0 if none measured */
 } throng_node_stats;
 
+/* Counters since the node was made, and what is so now. */
 THRONG_API void throng_node_stats_get(const throng_node *node, throng_node_stats *ret);
 
 /* What is known of an object. THRONG_ERR_NOT_FOUND. */

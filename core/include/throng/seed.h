@@ -26,10 +26,12 @@ typedef struct throng_seed_config {
     uint32_t peer_window_max;     /* chunks promised to one peer at once (4,096) */
 } throng_seed_config;
 
+/* Every field but entropy, token_key and rate_bps, which are left zero: the host fills them in. */
 THRONG_API void throng_seed_config_default(throng_seed_config *config);
 
 typedef struct throng_seed throng_seed;
 
+/* Copies `config` and `alloc`. THRONG_ERR_INVALID for limits that contradict each other, THRONG_ERR_NO_MEMORY. */
 THRONG_API int throng_seed_new(throng_seed **ret, const throng_seed_config *config, const throng_alloc *alloc);
 THRONG_API void throng_seed_free(throng_seed *seed);
 
@@ -68,6 +70,7 @@ typedef struct throng_seed_stats {
     uint64_t unproven_withheld;
 } throng_seed_stats;
 
+/* Counters since the seeder was made, and what is so now. */
 THRONG_API void throng_seed_stats_get(const throng_seed *seed, throng_seed_stats *ret);
 
 #endif
