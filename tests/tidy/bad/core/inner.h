@@ -1,0 +1,3 @@
+#ifndef I
+#define I
+#endif

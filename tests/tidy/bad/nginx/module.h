@@ -1,0 +1,3 @@
+#ifndef M
+#define M
+#endif

@@ -1,0 +1,3 @@
+#include "../core/inner.h"
+#include "../net/udp.h"
+#include "../nginx/module.h"
