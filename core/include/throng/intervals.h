@@ -18,6 +18,8 @@ typedef struct throng_intervals throng_intervals;
 THRONG_API int throng_intervals_new(throng_intervals **ret, const throng_alloc *alloc, uint32_t intervals_max);
 THRONG_API void throng_intervals_free(throng_intervals *set);
 
+/* Insert and remove: an empty range changes nothing; first > end is THRONG_ERR_INVALID; THRONG_ERR_NO_MEMORY leaves
+ * the set as it was. What one call joins or takes out was put in by as many calls: O(log n) over all of them. */
 /* Adds [first, end). THRONG_ERR_FULL and no change when it would take more than intervals_max intervals. */
 THRONG_API int throng_intervals_insert(throng_intervals *set, uint32_t first, uint32_t end);
 /* Takes [first, end) out. THRONG_ERR_FULL and no change when a split would pass intervals_max. */
@@ -37,9 +39,11 @@ THRONG_API bool throng_intervals_gap_at_or_after(const throng_intervals *set, ui
 THRONG_API uint32_t throng_intervals_count(const throng_intervals *set);  /* intervals; O(1) */
 THRONG_API uint64_t throng_intervals_chunks(const throng_intervals *set); /* chunks in all; O(1) */
 
-/* The up to `max` longest intervals, longest first (lower first among equals). Returns how many. O(max log n). */
+/* The up to `max` longest intervals, longest first (lower first among equals). Returns how many. O(max log n) for
+ * a max of at most 64, O(n log max) beyond. */
 THRONG_API uint32_t throng_intervals_largest(const throng_intervals *set, throng_interval *ret, uint32_t max);
-/* The up to `max` first intervals of (set minus other), in order, from `from` on. Returns how many. */
+/* The up to `max` first intervals of (set minus other), in order, from `from` on. Returns how many. O(log n) and a step
+ * for each interval passed. */
 THRONG_API uint32_t throng_intervals_subtract(const throng_intervals *set, const throng_intervals *other, uint32_t from,
                                               throng_interval *ret, uint32_t max);
 
