@@ -173,6 +173,7 @@ static int plain(uint8_t type, throng_reader *r, throng_writer *w)
         throng_busy busy;
         throng_manifest_get get;
         throng_manifest_part part;
+        throng_time_frame time;
         uint64_t number;
     } frame;
     int result = 0;
@@ -206,6 +207,11 @@ static int plain(uint8_t type, throng_reader *r, throng_writer *w)
         result = throng_manifest_part_decode(&frame.part, r);
         if (result == 0)
             throng_manifest_part_encode(w, &frame.part);
+        return result;
+    case THRONG_FRAME_TIME:
+        result = throng_time_decode(&frame.time, r);
+        if (result == 0)
+            throng_time_encode(w, &frame.time);
         return result;
     case THRONG_FRAME_NO_FILE:
     case THRONG_FRAME_SEEK:

@@ -25,8 +25,10 @@ static const layer layers[] = {
     {.folder = "nginx", .may_use = {"core"}, .public_core_only = true},
 };
 
-static const char *const freestanding[] = {"float.h",   "iso646.h", "limits.h", "stdalign.h",    "stdarg.h",
-                                           "stdbool.h", "stddef.h", "stdint.h", "stdnoreturn.h", "string.h"};
+/* C11 section 4, paragraph 6, and <stdatomic.h>: the compiler brings it, and its lock-free part needs no library. */
+static const char *const freestanding[] = {"float.h",  "iso646.h",      "limits.h",  "stdalign.h",
+                                           "stdarg.h", "stdatomic.h",   "stdbool.h", "stddef.h",
+                                           "stdint.h", "stdnoreturn.h", "string.h"};
 
 static const layer *layer_of(const char *path)
 {
