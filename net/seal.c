@@ -1,0 +1,344 @@
+#include "seal.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+
+/* One short of 2^32, so that a counter can't come round to 0 even if it is raised once too often. */
+#define COUNTER_END UINT32_MAX
+
+typedef struct swarm_key {
+    bool used;
+    uint8_t epoch;
+    uint8_t bytes[THRONG_KEY_SIZE]; /* to know it again */
+    int newest;                     /* identity */
+    EVP_CIPHER_CTX *sealing;
+    EVP_CIPHER_CTX *opening;
+    throng_replay *replay;
+} swarm_key;
+
+typedef struct identity {
+    bool used;
+    uint32_t key;
+    uint32_t first; /* sender ids [first, first + count) */
+    uint32_t count;
+    uint32_t at; /* the one in use, counted from first */
+    uint32_t counter;
+    uint64_t added; /* order of adding */
+} identity;
+
+struct throng_keyring {
+    uint32_t max;
+    uint32_t count;
+    uint32_t top; /* places from here on, of both tables, were never used */
+    uint32_t senders_max;
+    uint64_t added;
+    swarm_key *keys;      /* max */
+    identity *identities; /* max */
+    throng_seal_stats stats;
+};
+
+int throng_keyring_new(throng_keyring **ret, uint32_t identities_max, uint32_t senders_max)
+{
+    if (identities_max == 0 || identities_max > 65536 || senders_max == 0)
+        return THRONG_ERR_INVALID;
+    throng_keyring *ring = calloc(1, sizeof *ring);
+    if (!ring)
+        return THRONG_ERR_NO_MEMORY;
+    ring->max = identities_max;
+    ring->senders_max = senders_max;
+    ring->keys = calloc(identities_max, sizeof *ring->keys);
+    ring->identities = calloc(identities_max, sizeof *ring->identities);
+    if (!ring->keys || !ring->identities) {
+        throng_keyring_free(ring);
+        return THRONG_ERR_NO_MEMORY;
+    }
+    *ret = ring;
+    return 0;
+}
+
+static void key_wipe(swarm_key *key)
+{
+    EVP_CIPHER_CTX_free(key->sealing); /* wipes its key schedule */
+    EVP_CIPHER_CTX_free(key->opening);
+    throng_replay_free(key->replay);
+    OPENSSL_cleanse(key, sizeof *key);
+}
+
+void throng_keyring_free(throng_keyring *ring)
+{
+    if (!ring)
+        return;
+    for (uint32_t i = 0; ring->keys && i < ring->max; i++)
+        if (ring->keys[i].used)
+            key_wipe(&ring->keys[i]);
+    free(ring->keys);
+    free(ring->identities);
+    free(ring);
+}
+
+static EVP_CIPHER_CTX *cipher_new(const uint8_t *bytes, int sealing)
+{
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    if (ctx && EVP_CipherInit_ex(ctx, EVP_aes_128_gcm(), NULL, bytes, NULL, sealing) != 1) {
+        EVP_CIPHER_CTX_free(ctx);
+        ctx = NULL;
+    }
+    return ctx;
+}
+
+static int key_init(swarm_key *key, const throng_key *from, uint32_t senders_max)
+{
+    throng_alloc heap = throng_heap();
+    *key = (swarm_key){.used = true, .epoch = from->epoch};
+    memcpy(key->bytes, from->bytes, THRONG_KEY_SIZE);
+    key->sealing = cipher_new(from->bytes, 1);
+    key->opening = cipher_new(from->bytes, 0);
+    int error =
+        key->sealing && key->opening ? throng_replay_new(&key->replay, &heap, senders_max) : THRONG_ERR_NO_MEMORY;
+    if (error < 0)
+        key_wipe(key);
+    return error;
+}
+
+/* The place of this key, its own if it is there, a first free one if not. There are as many as identities, so one is
+ * free whenever an identity is. */
+static uint32_t key_place(const throng_keyring *ring, const throng_key *wanted)
+{
+    uint32_t place = ring->max;
+    for (uint32_t i = 0; i < ring->max; i++) {
+        const swarm_key *key = &ring->keys[i];
+        if (!key->used)
+            place = i < place ? i : place;
+        else if (key->epoch == wanted->epoch && CRYPTO_memcmp(key->bytes, wanted->bytes, THRONG_KEY_SIZE) == 0)
+            return i;
+    }
+    return place;
+}
+
+int throng_keyring_add(throng_keyring *ring, const throng_key *key)
+{
+    if (key->sender_count == 0 || key->sender_id > UINT32_MAX - (key->sender_count - 1))
+        return THRONG_ERR_INVALID;
+    uint32_t place = key_place(ring, key);
+    if (place == ring->max)
+        return THRONG_ERR_FULL;
+    bool known = ring->keys[place].used && ring->keys[place].epoch == key->epoch &&
+                 CRYPTO_memcmp(ring->keys[place].bytes, key->bytes, THRONG_KEY_SIZE) == 0;
+    int vacant = -1;
+    for (uint32_t i = 0; i < ring->max; i++) {
+        const identity *one = &ring->identities[i];
+        if (!one->used)
+            vacant = vacant < 0 ? (int)i : vacant;
+        else if (known && one->key == place && one->first == key->sender_id)
+            return (int)i;
+    }
+    if (vacant < 0)
+        return THRONG_ERR_FULL;
+    if (!known) {
+        int error = key_init(&ring->keys[place], key, ring->senders_max);
+        if (error < 0)
+            return error;
+    }
+    ring->identities[vacant] = (identity){
+        .used = true, .key = place, .first = key->sender_id, .count = key->sender_count, .added = ++ring->added};
+    ring->keys[place].newest = vacant;
+    ring->count++;
+    uint32_t top = ((uint32_t)vacant > place ? (uint32_t)vacant : place) + 1;
+    ring->top = top > ring->top ? top : ring->top;
+    return vacant;
+}
+
+void throng_keyring_remove(throng_keyring *ring, uint8_t epoch)
+{
+    for (uint32_t i = 0; i < ring->top; i++)
+        if (ring->identities[i].used && ring->keys[ring->identities[i].key].epoch == epoch) {
+            ring->identities[i].used = false;
+            ring->count--;
+        }
+    for (uint32_t i = 0; i < ring->top; i++)
+        if (ring->keys[i].used && ring->keys[i].epoch == epoch)
+            key_wipe(&ring->keys[i]);
+}
+
+uint32_t throng_keyring_count(const throng_keyring *ring)
+{
+    return ring->count;
+}
+
+int throng_keyring_newest(const throng_keyring *ring)
+{
+    int newest = THRONG_ERR_NOT_FOUND;
+    for (uint32_t i = 0; i < ring->top; i++)
+        if (ring->identities[i].used && (newest < 0 || ring->identities[i].added > ring->identities[newest].added))
+            newest = (int)i;
+    return newest;
+}
+
+bool throng_keyring_has(const throng_keyring *ring, int which)
+{
+    return which >= 0 && (uint32_t)which < ring->top && ring->identities[which].used;
+}
+
+uint64_t throng_keyring_left(const throng_keyring *ring, uint8_t epoch)
+{
+    uint64_t left = 0;
+    for (uint32_t i = 0; i < ring->top; i++) {
+        const identity *one = &ring->identities[i];
+        if (one->used && ring->keys[one->key].epoch == epoch)
+            left += (uint64_t)(one->count - one->at) * COUNTER_END - one->counter;
+    }
+    return left;
+}
+
+/* A counter for the next datagram, never twice the same. */
+static int next_counter(identity *one, throng_seal_header *ret)
+{
+    if (one->counter == COUNTER_END) {
+        if (one->at + 1 >= one->count)
+            return THRONG_ERR_FULL;
+        one->at++;
+        one->counter = 0;
+    }
+    ret->sender_id = one->first + one->at;
+    ret->counter = one->counter++;
+    return 0;
+}
+
+int throng_keyring_seal(throng_keyring *ring, int which, const uint8_t *head, size_t head_size, const uint8_t *body,
+                        size_t body_size, uint8_t *out)
+{
+    if (!throng_keyring_has(ring, which))
+        return THRONG_ERR_NOT_FOUND;
+    identity *one = &ring->identities[which];
+    swarm_key *key = &ring->keys[one->key];
+    throng_seal_header header = {.epoch = key->epoch};
+    int error = next_counter(one, &header);
+    if (error < 0) {
+        ring->stats.exhausted++;
+        return error;
+    }
+    uint8_t nonce[THRONG_SEAL_NONCE_SIZE];
+    throng_seal_header_encode(&header, out);
+    throng_seal_nonce(&header, nonce);
+    uint8_t *at = out + THRONG_SEAL_HEADER_SIZE;
+    EVP_CIPHER_CTX *ctx = key->sealing;
+    int done = 0;
+    bool fine = EVP_EncryptInit_ex(ctx, NULL, NULL, NULL, nonce) == 1 &&
+                EVP_EncryptUpdate(ctx, NULL, &done, out, THRONG_SEAL_HEADER_SIZE) == 1 &&
+                (head_size == 0 || EVP_EncryptUpdate(ctx, at, &done, head, (int)head_size) == 1) &&
+                (body_size == 0 || EVP_EncryptUpdate(ctx, at + head_size, &done, body, (int)body_size) == 1);
+    at += head_size + body_size;
+    fine = fine && EVP_EncryptFinal_ex(ctx, at, &done) == 1 &&
+           EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, THRONG_SEAL_TAG_SIZE, at) == 1;
+    if (!fine)
+        return THRONG_ERR_INTERNAL;
+    ring->stats.sealed++;
+    return (int)(head_size + body_size + THRONG_SEAL_OVERHEAD);
+}
+
+/* Our own datagrams open under our key; whoever turns them back to us is told nothing by that. */
+static bool sent_by_us(const throng_keyring *ring, uint32_t key, uint32_t sender_id)
+{
+    for (uint32_t i = 0; i < ring->top; i++) {
+        const identity *one = &ring->identities[i];
+        if (one->used && one->key == key && sender_id - one->first < one->count)
+            return true;
+    }
+    return false;
+}
+
+static bool cipher_opens(EVP_CIPHER_CTX *ctx, const throng_seal_header *header, const uint8_t *bytes,
+                         size_t payload_size, uint8_t *out)
+{
+    uint8_t nonce[THRONG_SEAL_NONCE_SIZE];
+    throng_seal_nonce(header, nonce);
+    const uint8_t *sealed = bytes + THRONG_SEAL_HEADER_SIZE;
+    int done = 0;
+    uint8_t tag[THRONG_SEAL_TAG_SIZE];
+    memcpy(tag, sealed + payload_size, sizeof tag);
+    return EVP_DecryptInit_ex(ctx, NULL, NULL, NULL, nonce) == 1 &&
+           EVP_DecryptUpdate(ctx, NULL, &done, bytes, THRONG_SEAL_HEADER_SIZE) == 1 &&
+           EVP_DecryptUpdate(ctx, out, &done, sealed, (int)payload_size) == 1 &&
+           EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, THRONG_SEAL_TAG_SIZE, tag) == 1 &&
+           EVP_DecryptFinal_ex(ctx, out + payload_size, &done) == 1;
+}
+
+/* Keys of two sites may share an epoch. Opening in place spoils the ciphertext for the next try, so all but the last
+ * candidate try on a copy. */
+static int open_under(throng_keyring *ring, uint32_t place, const throng_seal_header *header, uint8_t *bytes,
+                      size_t payload_size, bool last)
+{
+    swarm_key *key = &ring->keys[place];
+    if (sent_by_us(ring, place, header->sender_id))
+        return THRONG_ERR_REPLAYED;
+    int error = throng_replay_check(key->replay, header->sender_id, header->counter);
+    if (error < 0)
+        return error;
+    if (last)
+        return cipher_opens(key->opening, header, bytes, payload_size, bytes + THRONG_SEAL_HEADER_SIZE)
+                   ? 0
+                   : THRONG_ERR_UNSEALED;
+    uint8_t trial[THRONG_PAYLOAD_MAX];
+    if (!cipher_opens(key->opening, header, bytes, payload_size, trial))
+        return THRONG_ERR_UNSEALED;
+    memcpy(bytes + THRONG_SEAL_HEADER_SIZE, trial, payload_size);
+    return 0;
+}
+
+static uint32_t next_of_epoch(const throng_keyring *ring, uint32_t from, uint8_t epoch)
+{
+    while (from < ring->top && !(ring->keys[from].used && ring->keys[from].epoch == epoch))
+        from++;
+    return from;
+}
+
+/* Returns the place of the key that opened it, or why none did. */
+static int open_with_any(throng_keyring *ring, const throng_seal_header *header, uint8_t *bytes, size_t payload_size)
+{
+    int error = THRONG_ERR_UNSEALED;
+    uint32_t place = next_of_epoch(ring, 0, header->epoch);
+    while (place < ring->top) {
+        uint32_t next = next_of_epoch(ring, place + 1, header->epoch);
+        int opened = open_under(ring, place, header, bytes, payload_size, next >= ring->top);
+        if (opened == 0)
+            return (int)place;
+        if (opened == THRONG_ERR_REPLAYED)
+            error = opened;
+        place = next;
+    }
+    return error;
+}
+
+int throng_keyring_open(throng_keyring *ring, throng_time now, uint8_t *bytes, size_t size, throng_opened *ret)
+{
+    throng_seal_header header;
+    if (size > THRONG_DATAGRAM_MAX || throng_seal_header_decode(&header, bytes, size) < 0) {
+        ring->stats.malformed++;
+        return THRONG_ERR_MALFORMED;
+    }
+    size_t payload_size = size - THRONG_SEAL_OVERHEAD;
+    int place = open_with_any(ring, &header, bytes, payload_size);
+    if (place >= 0) {
+        int error = throng_replay_mark(ring->keys[place].replay, header.sender_id, header.counter, now);
+        place = error < 0 ? error : place;
+    }
+    if (place < 0) {
+        *(place == THRONG_ERR_REPLAYED ? &ring->stats.replayed : &ring->stats.unsealed) += 1;
+        return place;
+    }
+    ring->stats.opened++;
+    *ret = (throng_opened){.identity = ring->keys[place].newest,
+                           .sender_id = header.sender_id,
+                           .payload = bytes + THRONG_SEAL_HEADER_SIZE,
+                           .size = payload_size};
+    return 0;
+}
+
+void throng_keyring_stats(const throng_keyring *ring, throng_seal_stats *ret)
+{
+    *ret = ring->stats;
+}
