@@ -1,0 +1,270 @@
+/* Profile throng: when to ask whom for what.
+ *
+ * No handshakes: a request tells what the asker has and names chunks. A newcomer, who knows nothing of a neighbour yet,
+ * asks for a few chunks out of a slice, a different one of each neighbour, and so has its first chunks, and things to
+ * give, after one round trip. The asker reckons its own credit and never asks beyond it. */
+#include "peer.h"
+
+#include <string.h>
+
+#define TRY_AGAIN (300 * THRONG_MS)
+#define GIFT_AGAIN (400 * THRONG_MS)
+
+enum { TRIES_UNTRUSTED_MAX = 2, ASK_MAX = 1024 };
+
+int throng_neighbour_keep_asked(throng_node *node, throng_neighbour *n, const throng_writer *w)
+{
+    if (w->failed)
+        return THRONG_ERR_FULL;
+    size_t size = throng_writer_size(w);
+    uint8_t *block = node->alloc.resize(node->alloc.user, NULL, 0, size);
+    if (!block)
+        return THRONG_ERR_NO_MEMORY;
+    memcpy(block, w->start, size);
+    throng_node_release(node, n->asked, n->asked_size);
+    n->asked = block;
+    n->asked_size = (uint16_t)size;
+    return 0;
+}
+
+static void told(throng_node *node, throng_link *link)
+{
+    link->told_version = link->object->have_version;
+    link->told_at = node->now;
+    link->tell_have = false;
+    link->contacted = true;
+}
+
+/* --- first contact -------------------------------------------------------------------------------------- */
+
+/* The slice of a chunk set that this neighbour is asked to begin with: a quarter of each of two units of our choice,
+ * which quarter depending on the neighbour, so that four neighbours complete a unit. */
+static uint32_t first_slice(throng_node *node, const throng_neighbour *n, const throng_object *object,
+                            throng_interval ret[2])
+{
+    uint32_t units = object->geometry.metachunks;
+    if (units == 0)
+        return 0;
+    uint32_t quarter = n->serial % 4;
+    uint32_t start = node->cookie_key[2] + node->cookie_key[3] * 256u + n->serial / 4;
+    uint32_t slices = 0;
+    for (uint32_t i = 0; i < 2 && i < units; i++) {
+        uint32_t first, end;
+        uint32_t unit = (uint32_t)(((uint64_t)start * 7919 + i * (units / 2 + 1)) % units);
+        throng_geometry_unit_chunks(&object->geometry, unit, &first, &end);
+        uint32_t step = (end - first + 3) / 4;
+        uint32_t from = first + quarter * step;
+        if (from < end)
+            ret[slices++] = (throng_interval){from, from + step < end ? from + step : end};
+    }
+    if (slices == 2 && ret[0].first > ret[1].first) {
+        throng_interval swapped = ret[0];
+        ret[0] = ret[1];
+        ret[1] = swapped;
+    }
+    if (slices == 2 && ret[0].end >= ret[1].first) {
+        ret[0].end = ret[1].end;
+        slices = 1;
+    }
+    return slices;
+}
+
+static void contact(throng_node *node, throng_neighbour *n)
+{
+    uint8_t bytes[THRONG_PAYLOAD_MAX - 64];
+    throng_writer w = throng_writer_on(bytes, sizeof bytes);
+    for (uint32_t i = 0; i < n->links_count; i++) {
+        throng_link *link = &n->links[i];
+        throng_object *object = link->object;
+        if (throng_writer_left(&w) < 200)
+            break;
+        if (!object->wanted || object->done) {
+            throng_have_encode(&w, THRONG_FRAME_HAVE, object->tag, object->have, node->config.handshake_intervals);
+        } else {
+            throng_interval slices[2];
+            uint32_t count = throng_intervals_count(object->have) ? 0 : first_slice(node, n, object, slices);
+            link->any_request = throng_request_number(node, n);
+            link->any_left = node->config.neighbour_window;
+            link->any_at = node->now;
+            throng_request_encode(&w, object->tag, link->any_request, link->any_left, object->have,
+                                  node->config.handshake_intervals, slices, count);
+        }
+        told(node, link);
+    }
+    if (throng_writer_size(&w) == 0 || throng_neighbour_keep_asked(node, n, &w) < 0)
+        return;
+    n->try_at = node->now + (TRY_AGAIN << n->tries);
+    n->tries++;
+}
+
+static void contact_or_give_up(throng_node *node, throng_neighbour *n)
+{
+    uint32_t most = n->trusted ? node->config.retries_max : TRIES_UNTRUSTED_MAX;
+    if (n->try_at > node->now)
+        return;
+    if (n->tries < most) {
+        contact(node, n);
+        return;
+    }
+    node->stats.requests_timed_out++;
+    n->gone = true;
+}
+
+/* --- the seeder's gifts --------------------------------------------------------------------------------- */
+
+/* Small objects: the seeder chooses what to give, told what is here or asked for already. */
+static void ask_gifts(throng_node *node, throng_neighbour *n, throng_link *link, throng_writer *w)
+{
+    throng_object *object = link->object;
+    uint32_t todo = (uint32_t)throng_intervals_chunks(object->todo);
+    uint32_t target = throng_window_of(node, n);
+    if (target > todo)
+        target = todo;
+    bool due = link->any_left <= target / 2 || node->now - link->any_at >= GIFT_AGAIN;
+    if (!due || target == 0 || object->join_at != THRONG_NEVER)
+        return;
+    throng_intervals *spoken_for;
+    if (throng_intervals_new(&spoken_for, &node->alloc, object->geometry.chunks) < 0)
+        return;
+    throng_interval gap;
+    for (uint32_t at = 0; throng_intervals_gap_at_or_after(object->todo, at, object->geometry.chunks, &gap);
+         at = gap.end)
+        (void)!throng_intervals_insert(spoken_for, gap.first, gap.end);
+    link->any_request = throng_request_number(node, n);
+    link->any_left = target;
+    link->any_at = node->now;
+    throng_request_encode(w, object->tag, link->any_request, target, spoken_for, node->config.handshake_intervals, NULL,
+                          0);
+    throng_intervals_free(spoken_for);
+    node->stats.requests_sent++;
+    told(node, link);
+}
+
+/* --- naming chunks -------------------------------------------------------------------------------------- */
+
+static uint32_t budget_of(const throng_node *node, const throng_neighbour *n, const throng_object *object)
+{
+    uint32_t window = throng_window_of(node, n);
+    if (n->flights_live >= window || node->in_flight >= node->window)
+        return 0;
+    uint32_t budget = window - n->flights_live;
+    if (budget > node->window - node->in_flight)
+        budget = node->window - node->in_flight;
+    uint64_t chunk_size = object->geometry.chunk_size;
+    uint64_t promised = n->flights_live;
+    for (uint32_t i = 0; i < n->links_count; i++)
+        promised += n->links[i].any_left;
+    uint64_t credit = throng_credit_left(node, n, promised * chunk_size) / chunk_size;
+    if (budget > credit)
+        budget = (uint32_t)credit;
+    /* Not a datagram for every chunk: wait until half the window is free. */
+    if (n->flights_live > 0 && budget < (window + 1) / 2)
+        return 0;
+    return budget < ASK_MAX ? budget : ASK_MAX;
+}
+
+static void fly(throng_node *node, throng_neighbour *n, throng_object *object, uint32_t first, uint32_t end,
+                uint32_t request)
+{
+    for (uint32_t chunk = first; chunk < end; chunk++)
+        if (throng_flight_push(node, n, object, chunk, request) < 0)
+            throng_object_put_back(object, chunk, chunk + 1);
+}
+
+static void ask_pages(throng_node *node, throng_neighbour *n, throng_link *link, throng_choice *choice,
+                      throng_writer *w)
+{
+    /* Ascending, as the wire wants them; a handful. */
+    for (uint32_t i = 1; i < choice->pages_count; i++)
+        for (uint32_t k = i; k > 0 && choice->pages[k - 1] > choice->pages[k]; k--) {
+            uint32_t swapped = choice->pages[k];
+            choice->pages[k] = choice->pages[k - 1];
+            choice->pages[k - 1] = swapped;
+        }
+    throng_interval pages[PAGES_MAX];
+    uint32_t request = throng_request_number(node, n);
+    for (uint32_t i = 0; i < choice->pages_count; i++) {
+        pages[i] = (throng_interval){choice->pages[i], choice->pages[i] + 1};
+        fly(node, n, link->object, choice->pages[i], choice->pages[i] + 1, request);
+    }
+    throng_request_encode(w, link->object->tag, request, 0, NULL, 0, pages, choice->pages_count);
+}
+
+static void ask_named(throng_node *node, throng_neighbour *n, throng_link *link, throng_writer *w)
+{
+    throng_object *object = link->object;
+    throng_choice choice;
+    uint32_t budget = budget_of(node, n, object);
+    if (budget == 0)
+        return;
+    bool again = throng_intervals_count(object->todo) == 0;
+    if (again)
+        throng_choose_again(node, n, link, budget, &choice);
+    else
+        throng_choose(node, n, link, budget, &choice);
+    if (choice.pages_count > 0)
+        ask_pages(node, n, link, &choice, w);
+    if (choice.intervals_count == 0)
+        return;
+    uint32_t request = throng_request_number(node, n);
+    for (uint32_t i = 0; i < choice.intervals_count; i++)
+        fly(node, n, object, choice.intervals[i].first, choice.intervals[i].end, request);
+    bool news = link->told_version != object->have_version || !link->contacted;
+    throng_request_encode(w, object->tag, request, 0, news ? object->have : NULL, node->config.handshake_intervals,
+                          choice.intervals, choice.intervals_count);
+    if (news)
+        told(node, link);
+    node->stats.requests_sent++;
+}
+
+static bool takes_gifts(const throng_neighbour *n, const throng_object *object)
+{
+    return n->seeder && object->geometry.chunks <= GIFT_CHUNKS_MAX;
+}
+
+static void ask_neighbour(throng_node *node, throng_neighbour *n)
+{
+    uint8_t bytes[THRONG_PAYLOAD_MAX - 64];
+    throng_writer w = throng_writer_on(bytes, sizeof bytes);
+    for (uint32_t i = 0; i < n->links_count; i++) {
+        throng_link *link = &n->links[i];
+        throng_object *object = link->object;
+        if (object->wanted && !object->done && throng_writer_left(&w) >= 600) {
+            if (takes_gifts(n, object))
+                ask_gifts(node, n, link, &w);
+            else if (n->busy_until <= node->now)
+                ask_named(node, n, link, &w);
+        }
+        if (link->told_version != object->have_version && node->now - link->told_at >= node->config.have_interval &&
+            node->now - n->sent_at >= node->config.have_interval)
+            link->tell_have = true;
+    }
+    if (throng_writer_size(&w) > 0)
+        (void)!throng_neighbour_keep_asked(node, n, &w);
+}
+
+/* Whom nothing tells of an object that we want learns of it here. */
+static void link_objects(throng_node *node, throng_neighbour *n)
+{
+    if (!n->seeder)
+        return;
+    for (uint32_t i = 0; i < node->objects_count; i++)
+        if (node->objects[i]->has_seeder)
+            (void)throng_link_get(node, n, node->objects[i]);
+}
+
+void throng_ask(throng_node *node)
+{
+    throng_window_update(node);
+    uint32_t start = node->neighbours_count ? throng_node_random_below(node, node->neighbours_count) : 0;
+    for (uint32_t i = 0; i < node->neighbours_count; i++) {
+        throng_neighbour *n = node->neighbours[(start + i) % node->neighbours_count];
+        if (n->gone || n->asked)
+            continue;
+        link_objects(node, n);
+        if (n->heard || n->seeder)
+            ask_neighbour(node, n);
+        else if (n->links_count > 0)
+            contact_or_give_up(node, n);
+    }
+}

@@ -1,0 +1,156 @@
+/* Who is known: a table of at most degree_max neighbours and the seeder, and the addresses that lied. */
+#include "peer.h"
+
+#include "../directions/siphash.h"
+
+#include <string.h>
+
+uint64_t throng_addr_key(const throng_node *node, const throng_addr *addr)
+{
+    uint8_t bytes[18];
+    memcpy(bytes, addr->ip, 16);
+    bytes[16] = (uint8_t)(addr->port >> 8);
+    bytes[17] = (uint8_t)addr->port;
+    return throng_siphash(node->cookie_key, bytes, sizeof bytes);
+}
+
+/* A cookie must say nothing of the key under which tables are kept, so it hashes the key's own output. */
+uint64_t throng_neighbour_cookie(const throng_node *node, const throng_neighbour *neighbour)
+{
+    uint8_t bytes[9] = {'c'};
+    uint64_t key = throng_addr_key(node, &neighbour->addr);
+    memcpy(bytes + 1, &key, sizeof key);
+    return throng_siphash(node->cookie_key, bytes, sizeof bytes);
+}
+
+throng_neighbour *throng_neighbour_find(const throng_node *node, const throng_addr *addr)
+{
+    for (uint32_t i = 0; i < node->neighbours_count; i++)
+        if (throng_addr_equal(&node->neighbours[i]->addr, addr))
+            return node->neighbours[i];
+    return NULL;
+}
+
+throng_neighbour *throng_neighbour_by_serial(const throng_node *node, uint32_t serial)
+{
+    for (uint32_t i = 0; serial != NO_SUPPLIER && i < node->neighbours_count; i++)
+        if (node->neighbours[i]->serial == serial)
+            return node->neighbours[i];
+    return NULL;
+}
+
+throng_neighbour *throng_node_seeder(const throng_node *node)
+{
+    for (uint32_t i = 0; i < node->neighbours_count; i++)
+        if (node->neighbours[i]->seeder)
+            return node->neighbours[i];
+    return NULL;
+}
+
+uint32_t throng_node_degree(const throng_node *node)
+{
+    uint32_t degree = 0;
+    for (uint32_t i = 0; i < node->neighbours_count; i++)
+        degree += node->neighbours[i]->heard && !node->neighbours[i]->seeder && !node->neighbours[i]->gone;
+    return degree;
+}
+
+bool throng_addr_banned(const throng_node *node, const throng_addr *addr)
+{
+    uint64_t key = node->banned_count ? throng_addr_key(node, addr) : 0;
+    for (uint32_t i = 0; i < node->banned_count; i++)
+        if (node->banned[i] == key)
+            return true;
+    return false;
+}
+
+/* At degree_max, one of whom nothing was ever heard makes room, the oldest first. */
+static bool make_room(throng_node *node)
+{
+    throng_neighbour *oldest = NULL;
+    for (uint32_t i = 0; i < node->neighbours_count; i++) {
+        throng_neighbour *n = node->neighbours[i];
+        if (!n->seeder && (!n->heard || !n->proven) && node->now - n->made_at > THRONG_SECOND &&
+            (!oldest || n->made_at < oldest->made_at))
+            oldest = n;
+    }
+    if (oldest)
+        throng_neighbour_remove(node, oldest);
+    return oldest != NULL;
+}
+
+throng_neighbour *throng_neighbour_add(throng_node *node, const throng_addr *addr)
+{
+    throng_neighbour *neighbour = throng_neighbour_find(node, addr);
+    if (neighbour)
+        return neighbour->gone ? NULL : neighbour;
+    if (throng_addr_banned(node, addr) || node->leaving)
+        return NULL;
+    if (node->neighbours_count > node->config.degree_max && !make_room(node))
+        return NULL;
+    if (node->neighbours_count == node->neighbours_capacity &&
+        throng_node_grow(node, (void **)&node->neighbours, &node->neighbours_capacity, sizeof *node->neighbours, 8,
+                         node->config.degree_max + 1) < 0)
+        return NULL;
+    neighbour = throng_node_alloc(node, sizeof *neighbour);
+    if (!neighbour)
+        return NULL;
+    neighbour->addr = *addr;
+    neighbour->serial = ++node->neighbour_serial;
+    neighbour->made_at = neighbour->heard_at = node->now;
+    /* Numbers that nobody off the path can guess, so that their echo proves an address. */
+    neighbour->request_next = neighbour->request_oldest = (uint32_t)(throng_node_random(node) & 0x0fffffff) + 0x4000;
+    neighbour->paper.burst = node->config.burst_initial;
+    node->neighbours[node->neighbours_count++] = neighbour;
+    node->dirty = true;
+    return neighbour;
+}
+
+void throng_neighbour_remove(throng_node *node, throng_neighbour *neighbour)
+{
+    throng_flights_let_go(node, neighbour, 0);
+    throng_paper_forget(node, neighbour);
+    throng_uploads_clear(node, neighbour, NULL);
+    while (neighbour->links_count > 0)
+        throng_link_drop(node, neighbour, &neighbour->links[0]);
+    throng_node_release(node, neighbour->links, neighbour->links_capacity * sizeof *neighbour->links);
+    throng_node_release(node, neighbour->flights, neighbour->flights_capacity * sizeof *neighbour->flights);
+    throng_node_release(node, neighbour->uploads, neighbour->uploads_capacity * sizeof *neighbour->uploads);
+    throng_node_release(node, neighbour->asked, neighbour->asked_size);
+    for (uint32_t i = 0; i < node->neighbours_count; i++)
+        if (node->neighbours[i] == neighbour)
+            node->neighbours[i] = node->neighbours[--node->neighbours_count];
+    throng_node_release(node, neighbour, sizeof *neighbour);
+    node->dirty = true;
+}
+
+void throng_neighbours_sweep(throng_node *node)
+{
+    for (uint32_t i = node->neighbours_count; i-- > 0;)
+        if (node->neighbours[i]->gone)
+            throng_neighbour_remove(node, node->neighbours[i]);
+}
+
+void throng_neighbour_ban(throng_node *node, throng_neighbour *neighbour)
+{
+    if (neighbour->gone || neighbour->seeder)
+        return;
+    node->stats.liars++;
+    if (node->banned_count == node->banned_capacity)
+        (void)!throng_node_grow(node, (void **)&node->banned, &node->banned_capacity, sizeof *node->banned, 4,
+                                BANNED_MAX);
+    if (node->banned_capacity > 0) {
+        /* The table full, the oldest entry is written over. */
+        node->banned[node->banned_next] = throng_addr_key(node, &neighbour->addr);
+        node->banned_next = (node->banned_next + 1) % BANNED_MAX;
+        if (node->banned_count < node->banned_capacity)
+            node->banned_count++;
+    }
+    if (neighbour->links_count > 0) {
+        throng_event *event = throng_node_emit(node, THRONG_EVENT_LIAR, neighbour->links[0].object);
+        if (event)
+            event->liar.addr = neighbour->addr;
+    }
+    throng_flights_let_go(node, neighbour, 0);
+    neighbour->gone = true;
+}

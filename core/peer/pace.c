@@ -1,0 +1,184 @@
+/* Windows, rates, time-outs, and the estimate of one's own uplink.
+ *
+ * Every datagram between peers carries the sender's clock and the one-way delay last seen the other way (LEDBAT's
+ * measurement, RFC 6817). What the delays to all neighbours have in common, their least, queues in our own access line.
+ * A small queue lets the pace grow, a longer one shrinks it. */
+#include "peer.h"
+
+#define RATE_BUCKET (100 * THRONG_MS)
+#define MINIMUM_WINDOW (10 * THRONG_SECOND)
+#define JUDGE_INTERVAL (50 * THRONG_MS)
+#define QUEUE_FRESH (300 * THRONG_MS)
+
+enum { QUEUE_LOW_MS = 12, QUEUE_HIGH_MS = 30 };
+
+/* Unknown uplinks start at 1 Mbit/s. */
+static const double PACE_START = 125000.0, PACE_LEAST = 4000.0, PACE_MOST = 2e9;
+static const double PACE_GROWTH = 1.15, PACE_SHRINK = 0.85, PACE_SHARE_OF_KNOWN = 0.97;
+
+void throng_rate_add(throng_rate *rate, throng_time now, uint32_t chunks)
+{
+    if (now - rate->bucket_start >= RATE_BUCKET) {
+        rate->before = now - rate->bucket_start < 2 * RATE_BUCKET ? rate->now : 0;
+        rate->now = 0;
+        rate->bucket_start = now;
+    }
+    rate->now += chunks;
+}
+
+uint32_t throng_rate_get(const throng_rate *rate, throng_time now)
+{
+    throng_time age = now - rate->bucket_start;
+    if (age >= 2 * RATE_BUCKET)
+        return 0;
+    if (age >= RATE_BUCKET)
+        return (uint32_t)(rate->now * (2 * RATE_BUCKET - age) / RATE_BUCKET);
+    return rate->now + (uint32_t)(rate->before * (RATE_BUCKET - age) / RATE_BUCKET);
+}
+
+void throng_minimum_add(throng_minimum *minimum, throng_time now, int32_t value)
+{
+    if (minimum->window_start == 0) {
+        *minimum = (throng_minimum){.window_start = now + 1, .now = value, .before = value};
+        return;
+    }
+    if (now + 1 - minimum->window_start >= MINIMUM_WINDOW) {
+        minimum->before = minimum->now;
+        minimum->now = value;
+        minimum->window_start = now + 1;
+    }
+    if (value < minimum->now)
+        minimum->now = value;
+}
+
+int32_t throng_minimum_get(const throng_minimum *minimum)
+{
+    return minimum->now < minimum->before ? minimum->now : minimum->before;
+}
+
+/* --- one's own uplink ------------------------------------------------------------------------------------ */
+
+static double limited(const throng_node *node, double pace)
+{
+    double most = node->config.upload_limit_bps ? (double)node->config.upload_limit_bps / 8 : PACE_MOST;
+    pace = pace > most ? most : pace;
+    return pace < PACE_LEAST ? PACE_LEAST : pace;
+}
+
+void throng_pace_start(throng_node *node)
+{
+    bool known = node->config.uplink_bps > 0;
+    double start = known ? (double)node->config.uplink_bps / 8 * PACE_SHARE_OF_KNOWN : PACE_START;
+    if (node->config.profile == THRONG_PROFILE_PAPER)
+        start = PACE_MOST; /* Roulette pushes a burst as it is asked for */
+    node->pace_bytes_per_s = limited(node, start);
+}
+
+/* What a payload of `bytes` takes of the line: seal, UDP and IPv4 headers with it. */
+void throng_pace_sent(throng_node *node, uint32_t bytes)
+{
+    double us = (double)(bytes + THRONG_SEAL_OVERHEAD + 28) * 1e6 / node->pace_bytes_per_s;
+    throng_time from = node->pace_next > node->now ? node->pace_next : node->now;
+    /* A host's timers are a millisecond wide: what was missed of that may be made up for. */
+    if (node->pace_next < node->now && node->now - node->pace_next < 2 * THRONG_MS)
+        from = node->pace_next;
+    node->pace_next = from + (throng_time)us;
+}
+
+throng_time throng_pace_wait(const throng_node *node, uint32_t chunks)
+{
+    double bytes = (double)chunks * THRONG_DATAGRAM_MAX;
+    return (throng_time)(bytes * 1e6 / node->pace_bytes_per_s);
+}
+
+void throng_pace_heard(throng_node *node, throng_neighbour *n, const throng_time_frame *time)
+{
+    int16_t in = (int16_t)((uint16_t)(node->now / THRONG_MS) - time->sent_ms);
+    n->time_echo_ms = (uint16_t)in == THRONG_TIME_NO_ECHO ? 0 : (uint16_t)in;
+    n->time_heard = true;
+    throng_minimum_add(&n->in_base, node->now, in);
+    n->in_queue_ms = in - throng_minimum_get(&n->in_base);
+    n->in_queue_at = node->now;
+    if (time->echo_ms == THRONG_TIME_NO_ECHO)
+        return;
+    throng_minimum_add(&n->out_base, node->now, (int16_t)time->echo_ms);
+    n->out_queue_ms = (int16_t)time->echo_ms - throng_minimum_get(&n->out_base);
+    n->out_queue_at = node->now;
+}
+
+/* The queue that all ways out of here have in common, ms; -1 when nobody told lately. */
+static int32_t common_out_queue(const throng_node *node)
+{
+    int32_t least = -1;
+    for (uint32_t i = 0; i < node->neighbours_count; i++) {
+        const throng_neighbour *n = node->neighbours[i];
+        if (n->out_queue_at == 0 || node->now - n->out_queue_at > QUEUE_FRESH)
+            continue;
+        if (least < 0 || n->out_queue_ms < least)
+            least = n->out_queue_ms;
+    }
+    return least;
+}
+
+void throng_pace_judge(throng_node *node)
+{
+    bool estimated = node->config.uplink_bps == 0 && node->config.profile == THRONG_PROFILE_THRONG;
+    if (!estimated || node->now - node->pace_judged_at < JUDGE_INTERVAL)
+        return;
+    int32_t queue_ms = common_out_queue(node);
+    if (queue_ms >= QUEUE_HIGH_MS) {
+        node->pace_bytes_per_s = limited(node, node->pace_bytes_per_s * PACE_SHRINK);
+        /* The next look sees what this did only a round trip later. */
+        node->pace_judged_at = node->now + JUDGE_INTERVAL;
+    } else if (queue_ms >= 0 && queue_ms <= QUEUE_LOW_MS && node->pace_held) {
+        node->pace_bytes_per_s = limited(node, node->pace_bytes_per_s * PACE_GROWTH);
+        node->pace_judged_at = node->now;
+    }
+    node->pace_held = false;
+}
+
+/* --- one's own requests ---------------------------------------------------------------------------------- */
+
+static uint32_t clamp(uint32_t value, uint32_t least, uint32_t most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+/* Twice what arrived in the last 100 ms, so that the window holds about 200 ms of the line: it doubles while the line
+ * has room, and falls to what really arrived when it has not (the paper's precise decrease). */
+void throng_window_update(throng_node *node)
+{
+    node->window = clamp(2 * throng_rate_get(&node->rate, node->now), node->config.window_min, node->config.window_max);
+    node->stats.window = node->window;
+}
+
+uint32_t throng_window_of(const throng_node *node, const throng_neighbour *neighbour)
+{
+    uint32_t sources = node->neighbours_count ? node->neighbours_count : 1;
+    uint32_t least = node->config.window_min / sources;
+    if (least < node->config.neighbour_window)
+        least = node->config.neighbour_window;
+    return clamp(2 * throng_rate_get(&neighbour->rate, node->now), least, node->config.window_max);
+}
+
+void throng_rtt_sample(throng_neighbour *n, throng_time now, throng_time sample)
+{
+    if (n->rtt == 0) {
+        n->rtt = sample;
+        n->rtt_var = sample / 2;
+    } else {
+        throng_time off = sample > n->rtt ? sample - n->rtt : n->rtt - sample;
+        n->rtt_var = (3 * n->rtt_var + off) / 4;
+        n->rtt = (7 * n->rtt + sample) / 8;
+    }
+    throng_minimum_add(&n->rtt_min, now, (int32_t)(sample < INT32_MAX ? sample : INT32_MAX));
+}
+
+/* RFC 6298's, between 300 ms and 2 s; 600 ms for whom nothing is known of. */
+throng_time throng_flight_timeout(const throng_neighbour *n)
+{
+    throng_time timeout = n->rtt ? n->rtt + 4 * n->rtt_var : 600 * THRONG_MS;
+    if (timeout < 300 * THRONG_MS)
+        return 300 * THRONG_MS;
+    return timeout < 2 * THRONG_SECOND ? timeout : 2 * THRONG_SECOND;
+}

@@ -1,0 +1,417 @@
+/* What the files of core/peer share: the node, its objects, its neighbours. Not installed.
+ *
+ *   node.c       life cycle, the public calls          recv.c        a payload's frames, dispatched
+ *   object.c     what is here of an object             recv_*.c      one file for each kind of frame
+ *   units.c      units being gathered, checked, blamed send.c        what leaves next
+ *   neighbour.c  who is known, who lied                pace.c        windows, rates, own uplink
+ *   link.c       what a neighbour has of an object     choose.c      which chunks to ask for
+ *   credit.c     tit-for-tat                           ask.c         throng: when to ask whom
+ *   overlay.c    seeking and recommending neighbours   paper.c       paper: Roulette's states, literally */
+#ifndef THRONG_PEER_H
+#define THRONG_PEER_H
+
+#include <throng/node.h>
+
+#include "../message/message.h"
+
+enum {
+    SMALL_OBJECT_CHUNKS = 4096, /* up to here chunks are chosen by rarity, each; beyond, in runs */
+    LINK_INTERVALS_MAX = 4096,  /* remembered of what a neighbour has of an object */
+    UPLOADS_MAX = 64,           /* intervals asked of us by one neighbour and not yet sent */
+    BANNED_MAX = 256,
+    CHOICE_MAX = 48,       /* intervals in one request */
+    PAGES_MAX = 16,        /* pages asked for in one request */
+    GIFT_CHUNKS_MAX = 512, /* up to here the seeder chooses what it gives: a bitmap tells it what we lack */
+    MANIFEST_PARTS_MAX = (THRONG_MANIFEST_SIZE_MAX + THRONG_MANIFEST_PART_SIZE - 1) / THRONG_MANIFEST_PART_SIZE,
+    UNIT_ATTEMPTS_MAX = 16,   /* failures of one unit after which the object is given up */
+    FIRST_CONTACT_SIZE = 400, /* a third of a datagram: lets one chunk come back before the address is proven */
+    AMPLIFICATION_MAX = 3,
+    NO_SUPPLIER = 0,
+};
+
+/* Chunks delivered, counted over the last 100 to 200 ms. */
+typedef struct throng_rate {
+    throng_time bucket_start;
+    uint32_t now;
+    uint32_t before;
+} throng_rate;
+
+/* The least of something lately: two windows, so that an old minimum is forgotten. */
+typedef struct throng_minimum {
+    throng_time window_start;
+    int32_t now;
+    int32_t before;
+} throng_minimum;
+
+/* A unit with some but not all of its chunks verified. */
+typedef struct throng_unit {
+    uint32_t unit;
+    uint32_t first, end; /* its chunks */
+    uint16_t got;        /* bit i: chunk first + i is stored */
+    uint16_t suspect;    /* bit i: `failed` knows another digest of it, from an attempt that failed */
+    bool checking;       /* VERIFY is out */
+    bool waiting;        /* whole, but the page or manifest with its hash is not there */
+    uint8_t attempts;    /* that failed */
+    uint8_t *page;       /* a page's bytes, until they are verified; a metachunk's are with the host */
+    uint32_t page_size;
+    uint32_t supplier[THRONG_METACHUNK_CHUNKS];        /* neighbour serials; NO_SUPPLIER: seeder or host */
+    uint64_t digest[THRONG_METACHUNK_CHUNKS];          /* keyed digests of what they sent */
+    uint32_t failed_supplier[THRONG_METACHUNK_CHUNKS]; /* of the attempt that failed */
+    uint64_t failed_digest[THRONG_METACHUNK_CHUNKS];
+} throng_unit;
+
+typedef struct throng_object {
+    throng_hash id;
+    throng_tag tag;
+    uint32_t serial;
+    void *content;
+    throng_geometry geometry;
+    bool wanted; /* not offered from the start */
+    bool done;
+    bool stuck;
+
+    uint8_t *manifest;
+    uint32_t manifest_size;
+    uint64_t manifest_parts[2]; /* which parts are there */
+    bool manifest_known;
+    bool manifest_checking;
+    uint32_t manifest_tries, manifest_failures;
+    throng_time manifest_asked_at;
+    throng_hashes *hashes;
+    bool hashes_borrowed;
+
+    uint8_t *stored;        /* bit for each chunk: stored, verified or not */
+    throng_intervals *have; /* verified: what is told and given */
+    throng_intervals *todo; /* neither stored, nor asked for, nor claimed by the host */
+    uint8_t *holders;       /* small objects: neighbours that have each chunk */
+    uint32_t have_version;  /* grows when `have` does */
+    uint32_t chunks_stored;
+    uint32_t units_verified;
+
+    throng_unit **units; /* open; hashed by unit number, linear probing; capacity a power of two */
+    uint32_t units_capacity;
+    uint32_t units_open;
+
+    bool has_seeder;
+    throng_token token;
+    uint32_t joins;          /* JOINs sent since the last WELCOME */
+    throng_time join_at;     /* next JOIN; THRONG_NEVER when none is due */
+    throng_time progress_at; /* last chunk that was new */
+} throng_object;
+
+/* A chunk asked of a neighbour. */
+typedef struct throng_flight {
+    throng_time asked_at;
+    throng_object *object; /* NULL: answered, or let go */
+    uint32_t chunk;
+    uint32_t request;
+} throng_flight;
+
+/* What a neighbour has of an object. */
+typedef struct throng_link {
+    throng_object *object;
+    throng_intervals *have;
+    bool all;              /* has everything (seeder, or told so) */
+    bool nothing;          /* said NO_FILE */
+    bool contacted;        /* told what we have, once */
+    uint32_t told_version; /* of our `have` */
+    throng_time told_at;
+    uint32_t any_left;    /* chunks of its own choice still to come */
+    uint32_t any_request; /* … and the request that asked for them */
+    throng_time any_at;
+    bool get_manifest;      /* ask it for parts of the manifest */
+    uint64_t give_parts[2]; /* parts of our manifest it asked for */
+    bool tell_have;
+    bool tell_nothing;
+    bool give_offer; /* paper: a FIRST HANDSHAKE waits for its reply */
+} throng_link;
+
+/* Chunks that a neighbour asked of us. */
+typedef struct throng_upload {
+    throng_object *object;
+    uint32_t request;
+    uint32_t first, end;
+    throng_time asked_at;
+} throng_upload;
+
+/* Paper, Fig. 4: the receive side's state for one neighbour. */
+typedef enum throng_paper_state {
+    PAPER_INIT,
+    PAPER_FIRST_HANDSHAKE,
+    PAPER_SECOND_HANDSHAKE,
+    PAPER_WAIT_FOR_DATA,
+} throng_paper_state;
+
+typedef struct throng_paper {
+    throng_paper_state state;
+    throng_object *object;
+    throng_intervals *offered; /* promised and not yet received */
+    uint32_t burst;
+    uint32_t asked, arrived; /* in this burst */
+    uint32_t retries;
+    throng_time asked_at; /* last first handshake */
+    throng_time deadline;
+    uint32_t declined; /* objects tried since the last data, bit by serial modulo 32 */
+} throng_paper;
+
+typedef struct throng_neighbour {
+    throng_addr addr;
+    uint32_t serial;
+    bool seeder;
+    bool ours;    /* we spoke first */
+    bool trusted; /* named by the seeder or the host */
+    bool heard;
+    bool proven;
+    bool gone; /* to be swept */
+    bool say_bye;
+    bool challenge_due, answer_due;
+    uint64_t answer_cookie;
+    uint32_t unproven_in, unproven_out; /* bytes of payload, sealed, either way */
+    throng_time made_at, heard_at, sent_at;
+    uint32_t tries;     /* datagrams that asked for something, since it was last heard */
+    throng_time try_at; /* no further one before this */
+    throng_time busy_until;
+    uint64_t received_bytes; /* content: tit-for-tat */
+    uint64_t sent_bytes;
+
+    throng_link *links;
+    uint32_t links_count, links_capacity;
+
+    throng_flight *flights; /* ring, oldest first; capacity a power of two */
+    uint32_t flights_head, flights_count, flights_capacity, flights_live;
+    uint32_t request_next;
+    uint32_t request_oldest; /* numbers from here to request_next are ours */
+
+    throng_upload *uploads; /* ring, oldest first */
+    uint32_t uploads_head, uploads_count, uploads_capacity;
+    uint32_t uploads_chunks;
+    bool busy_due;
+    throng_busy busy;
+
+    uint8_t *asked; /* an encoded REQUEST or handshake that waits to be sent */
+    uint16_t asked_size;
+
+    bool seek_due;
+    throng_tag seek_object;
+    bool peers_due;
+    throng_tag peers_object;
+
+    throng_rate rate;         /* chunks it gave us */
+    throng_time rtt, rtt_var; /* asking to first chunk, smoothed (RFC 6298) */
+    throng_minimum rtt_min;
+    bool time_heard;
+    uint16_t time_echo_ms;
+    throng_minimum out_base, in_base; /* one-way delay, clock difference included, ms */
+    int32_t out_queue_ms, in_queue_ms;
+    throng_time out_queue_at, in_queue_at;
+
+    throng_paper paper;
+} throng_neighbour;
+
+struct throng_node {
+    throng_node_config config;
+    throng_alloc alloc;
+    uint64_t random[4];
+    uint8_t cookie_key[16];
+    uint8_t digest_key[16];
+    throng_time now; /* of the current call */
+    bool leaving;
+    bool dirty; /* something changed that may let us ask */
+
+    throng_neighbour **neighbours; /* degree_max and the seeder at most */
+    uint64_t *neighbour_keys;      /* digest of the address, beside each */
+    uint32_t neighbours_count, neighbours_capacity;
+    uint32_t neighbour_serial;
+    uint32_t send_turn;
+
+    throng_object **objects;
+    uint32_t objects_count, objects_capacity;
+    uint32_t object_serial;
+
+    throng_event *events; /* ring; capacity a power of two */
+    uint32_t events_head, events_count, events_capacity;
+
+    uint64_t *banned; /* digests of addresses that lied */
+    uint32_t banned_count, banned_capacity, banned_next;
+
+    uint32_t *roulette; /* neighbour serials, most recently traded with last (paper, section 2.1) */
+    uint32_t roulette_count, roulette_capacity;
+    throng_time seek_at;
+
+    uint32_t in_flight; /* chunks asked for by number, over all neighbours */
+    uint32_t window;
+    throng_rate rate;
+
+    double pace_bytes_per_s; /* 0: not limited */
+    throng_time pace_next;   /* when the next content datagram may go */
+    throng_time pace_judged_at;
+    bool pace_held;          /* content waited for the pace since the last judgement */
+    uint32_t uploads_chunks; /* asked of us by all, not yet sent */
+
+    throng_time deadline;
+    throng_node_stats stats;
+};
+
+/* --- memory, random ------------------------------------------------------------------------------------- */
+void *throng_node_alloc(throng_node *node, size_t size); /* zeroed */
+void throng_node_release(throng_node *node, void *block, size_t size);
+/* Doubles a table's room up to `max` elements; the new part is zeroed. THRONG_ERR_FULL or THRONG_ERR_NO_MEMORY. */
+int throng_node_grow(throng_node *node, void **table, uint32_t *capacity, size_t element_size, uint32_t first,
+                     uint32_t max);
+uint64_t throng_node_random(throng_node *node);
+uint32_t throng_node_random_below(throng_node *node, uint32_t limit); /* limit > 0 */
+
+/* --- events -------------------------------------------------------------------------------------------- */
+/* A zeroed event to fill in, or NULL when events_max wait. */
+throng_event *throng_node_emit(throng_node *node, throng_event_type type, throng_object *object);
+
+/* --- objects ------------------------------------------------------------------------------------------- */
+int throng_object_new(throng_node *node, const throng_hash *id, uint64_t size, uint32_t chunk_size, void *content,
+                      throng_object **ret);
+void throng_object_free(throng_node *node, throng_object *object);
+throng_object *throng_object_find(const throng_node *node, throng_tag tag);
+bool throng_object_stored(const throng_object *object, uint32_t chunk);
+void throng_object_mark_stored(throng_object *object, uint32_t chunk, bool stored);
+void throng_object_put_back(throng_object *object, uint32_t first, uint32_t end); /* into todo, what is not stored */
+/* Chunks [first, end) of whole units are verified. */
+void throng_object_verified(throng_node *node, throng_object *object, uint32_t first, uint32_t end);
+void throng_object_check_done(throng_node *node, throng_object *object);
+int throng_object_take_manifest(throng_node *node, throng_object *object);
+uint32_t throng_object_manifest_parts(const throng_object *object);
+bool throng_object_is_small(const throng_object *object);
+
+/* --- units --------------------------------------------------------------------------------------------- */
+throng_unit *throng_unit_find(const throng_object *object, uint32_t unit);
+/* The open unit of a number, opened if need be. NULL at the limit or out of memory. */
+throng_unit *throng_unit_open(throng_node *node, throng_object *object, uint32_t unit);
+void throng_unit_close(throng_node *node, throng_object *object, throng_unit *unit);
+uint64_t throng_unit_digest(const throng_node *node, const uint8_t *bytes, size_t size);
+/* Asks the host to check a unit that is whole, if its hash is known. */
+void throng_unit_check(throng_node *node, throng_object *object, throng_unit *unit);
+/* Those that waited for a page or the manifest. */
+void throng_units_check_waiting(throng_node *node, throng_object *object);
+void throng_unit_passed(throng_node *node, throng_object *object, throng_unit *unit);
+void throng_unit_failed(throng_node *node, throng_object *object, throng_unit *unit);
+/* Gives an object up: the host is told why, once. */
+void throng_object_give_up(throng_node *node, throng_object *object, int error);
+
+/* --- neighbours ---------------------------------------------------------------------------------------- */
+uint64_t throng_addr_key(const throng_node *node, const throng_addr *addr);
+throng_neighbour *throng_neighbour_find(const throng_node *node, const throng_addr *addr);
+throng_neighbour *throng_neighbour_by_serial(const throng_node *node, uint32_t serial);
+/* Makes one, or returns the one there. NULL when banned, at degree_max (one never heard gives way) or out of memory. */
+throng_neighbour *throng_neighbour_add(throng_node *node, const throng_addr *addr);
+void throng_neighbour_remove(throng_node *node, throng_neighbour *neighbour);
+void throng_neighbours_sweep(throng_node *node); /* removes those that are gone */
+void throng_neighbour_ban(throng_node *node, throng_neighbour *neighbour);
+bool throng_addr_banned(const throng_node *node, const throng_addr *addr);
+uint64_t throng_neighbour_cookie(const throng_node *node, const throng_neighbour *neighbour);
+uint32_t throng_node_degree(const throng_node *node); /* neighbours heard, without the seeder */
+throng_neighbour *throng_node_seeder(const throng_node *node);
+
+/* --- links --------------------------------------------------------------------------------------------- */
+throng_link *throng_link_find(const throng_neighbour *neighbour, const throng_object *object);
+throng_link *throng_link_get(throng_node *node, throng_neighbour *neighbour,
+                             throng_object *object); /* NULL: no memory */
+void throng_link_learn(throng_node *node, throng_link *link, const throng_chunk_set *set);
+bool throng_link_has(const throng_link *link, uint32_t chunk);
+void throng_link_drop(throng_node *node, throng_neighbour *neighbour, throng_link *link);
+
+/* --- flights: chunks asked for ------------------------------------------------------------------------- */
+int throng_flight_push(throng_node *node, throng_neighbour *neighbour, throng_object *object, uint32_t chunk,
+                       uint32_t request);
+/* The flight of a chunk asked of this neighbour; NULL if none. */
+throng_flight *throng_flight_find(throng_neighbour *neighbour, const throng_object *object, uint32_t chunk);
+/* Takes it out of the count; its slot is reused once it is the oldest. */
+void throng_flight_close(throng_node *node, throng_neighbour *neighbour, throng_flight *flight);
+/* Lets go of what was asked and not answered: its chunks may be asked of others. request 0: every one. */
+void throng_flights_let_go(throng_node *node, throng_neighbour *neighbour, uint32_t request);
+void throng_flights_trim(throng_neighbour *neighbour);
+uint32_t throng_request_number(throng_node *node, throng_neighbour *neighbour);
+bool throng_request_is_ours(const throng_neighbour *neighbour, uint32_t request);
+
+/* --- uploads: chunks asked of us ----------------------------------------------------------------------- */
+int throng_upload_push(throng_node *node, throng_neighbour *neighbour, const throng_upload *upload);
+void throng_uploads_clear(throng_node *node, throng_neighbour *neighbour, const throng_object *object);
+/* Queues what a request asks for and we have; returns chunks queued. */
+uint32_t throng_upload_request(throng_node *node, throng_neighbour *neighbour, throng_object *object,
+                               const throng_request *request);
+
+/* --- tit-for-tat --------------------------------------------------------------------------------------- */
+/* May we send it `bytes` more? (paper, section 3.1.2) */
+bool throng_credit_allows(const throng_node *node, const throng_neighbour *neighbour, uint32_t bytes);
+/* How many more bytes it will let us have, by our own reckoning, those asked for already subtracted. */
+uint64_t throng_credit_left(const throng_node *node, const throng_neighbour *neighbour, uint64_t asked_bytes);
+
+/* --- windows and pace ---------------------------------------------------------------------------------- */
+void throng_rate_add(throng_rate *rate, throng_time now, uint32_t chunks);
+uint32_t throng_rate_get(const throng_rate *rate, throng_time now); /* chunks in the last 100 ms */
+void throng_minimum_add(throng_minimum *minimum, throng_time now, int32_t value);
+int32_t throng_minimum_get(const throng_minimum *minimum);
+void throng_pace_start(throng_node *node);
+void throng_pace_sent(throng_node *node, uint32_t bytes);
+void throng_pace_judge(throng_node *node);
+void throng_pace_heard(throng_node *node, throng_neighbour *neighbour, const throng_time_frame *time);
+throng_time throng_pace_wait(const throng_node *node, uint32_t chunks); /* how long so many chunks would queue */
+void throng_window_update(throng_node *node);
+uint32_t throng_window_of(const throng_node *node, const throng_neighbour *neighbour);
+void throng_rtt_sample(throng_neighbour *neighbour, throng_time now, throng_time sample);
+throng_time throng_flight_timeout(const throng_neighbour *neighbour);
+
+/* --- choosing and asking ------------------------------------------------------------------------------- */
+/* Up to `count` chunks that the neighbour has and we want, taken out of `todo`, their units opened: as ascending
+ * intervals, at most `intervals_max` (<= CHOICE_MAX). Of small objects rarest first, in units already begun before
+ * others; of large ones in runs. `ret_pages` gets the chunks of pages that prove them, to be asked for first (<=
+ * PAGES_MAX). */
+typedef struct throng_choice {
+    throng_interval intervals[CHOICE_MAX];
+    uint32_t intervals_count;
+    uint32_t pages[PAGES_MAX];
+    uint32_t pages_count;
+    uint32_t chunks; /* in all */
+} throng_choice;
+void throng_choose(throng_node *node, throng_neighbour *neighbour, throng_link *link, uint32_t count,
+                   throng_choice *ret);
+/* Near the end, when nothing is left to do but to wait: up to `count` chunks asked of others a while ago. */
+void throng_choose_again(throng_node *node, throng_neighbour *neighbour, throng_link *link, uint32_t count,
+                         throng_choice *ret);
+void throng_ask(throng_node *node);        /* profile throng: everything that may be asked now */
+void throng_paper_step(throng_node *node); /* profile paper: the same */
+void throng_paper_heard_offer(throng_node *node, throng_neighbour *neighbour, throng_link *link,
+                              const throng_chunk_set *set);
+void throng_paper_heard_chunk(throng_node *node, throng_neighbour *neighbour, throng_object *object, uint32_t chunk);
+void throng_paper_declined(throng_node *node, throng_neighbour *neighbour, throng_object *object);
+void throng_paper_forget(throng_node *node, throng_neighbour *neighbour);
+/* Keeps an encoded ask until poll_send takes it; replaces one that waits. */
+int throng_neighbour_keep_asked(throng_node *node, throng_neighbour *neighbour, const throng_writer *w);
+
+/* --- overlay ------------------------------------------------------------------------------------------- */
+void throng_overlay_traded(throng_node *node, const throng_neighbour *neighbour);
+void throng_overlay_tick(throng_node *node);
+uint32_t throng_overlay_recommend(throng_node *node, const throng_neighbour *asker, throng_addr *ret, uint32_t max);
+void throng_overlay_meet(throng_node *node, const throng_addr *addr, throng_object *object, bool trusted);
+void throng_join_tick(throng_node *node, throng_object *object);
+
+/* --- receiving: what follows a frame's type byte ------------------------------------------------------- */
+int throng_recv_request(throng_node *node, throng_neighbour *neighbour, throng_reader *r);
+int throng_recv_data(throng_node *node, throng_neighbour *neighbour, throng_reader *r);
+int throng_recv_have(throng_node *node, throng_neighbour *neighbour, throng_reader *r);
+int throng_recv_first_handshake(throng_node *node, throng_neighbour *neighbour, throng_reader *r);
+int throng_recv_offer(throng_node *node, throng_neighbour *neighbour, throng_reader *r);
+int throng_recv_busy(throng_node *node, throng_neighbour *neighbour, throng_reader *r);
+int throng_recv_no_file(throng_node *node, throng_neighbour *neighbour, throng_reader *r);
+int throng_recv_bye(throng_node *node, throng_neighbour *neighbour, throng_reader *r);
+int throng_recv_seek(throng_node *node, throng_neighbour *neighbour, throng_reader *r);
+int throng_recv_peers(throng_node *node, throng_neighbour *neighbour, throng_reader *r);
+int throng_recv_welcome(throng_node *node, throng_neighbour *neighbour, throng_reader *r);
+int throng_recv_introduce(throng_node *node, throng_neighbour *neighbour, throng_reader *r);
+int throng_recv_manifest_get(throng_node *node, throng_neighbour *neighbour, throng_reader *r);
+int throng_recv_manifest(throng_node *node, throng_neighbour *neighbour, throng_reader *r);
+int throng_recv_challenge(throng_node *node, throng_neighbour *neighbour, throng_reader *r);
+int throng_recv_answer(throng_node *node, throng_neighbour *neighbour, throng_reader *r);
+int throng_recv_time(throng_node *node, throng_neighbour *neighbour, throng_reader *r);
+
+/* Moves the node's deadline forward to `at` if that is sooner. */
+void throng_node_wake(throng_node *node, throng_time at);
+
+#endif

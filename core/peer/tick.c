@@ -1,0 +1,110 @@
+/* What happens because time passed. */
+#include "peer.h"
+
+#define TICK_ACTIVE (50 * THRONG_MS)
+#define TICK_IDLE (500 * THRONG_MS)
+#define ANY_PATIENCE (600 * THRONG_MS)
+#define SILENCE_MAX (10 * THRONG_SECOND)
+#define MANIFEST_AGAIN (300 * THRONG_MS)
+#define SNUB_LEAST (200 * THRONG_MS)
+
+/* Chunks not answered in time may be asked of others, and the neighbour is let be for a while, longer each time. */
+static void flights_overdue(throng_node *node, throng_neighbour *n)
+{
+    throng_time timeout = throng_flight_timeout(n);
+    throng_flights_trim(n);
+    if (n->flights_count == 0 || node->now - n->flights[n->flights_head].asked_at < timeout)
+        return;
+    while (n->flights_count > 0) {
+        throng_flight *flight = &n->flights[n->flights_head];
+        if (node->now - flight->asked_at < timeout)
+            break;
+        throng_object_put_back(flight->object, flight->chunk, flight->chunk + 1);
+        throng_flight_close(node, n, flight);
+        throng_flights_trim(n);
+    }
+    node->stats.requests_timed_out++;
+    node->dirty = true;
+    n->tries++;
+    if (!n->seeder) {
+        n->busy_until = node->now + (SNUB_LEAST << (n->tries < 5 ? n->tries : 5));
+        n->gone |= n->tries >= node->config.retries_max && node->now - n->heard_at > THRONG_SECOND;
+    }
+}
+
+static void neighbour_tick(throng_node *node, throng_neighbour *n)
+{
+    if (node->config.profile == THRONG_PROFILE_THRONG)
+        flights_overdue(node, n);
+    for (uint32_t i = 0; i < n->links_count; i++)
+        if (n->links[i].any_left > 0 && !n->seeder && node->now - n->links[i].any_at > ANY_PATIENCE)
+            n->links[i].any_left = 0;
+    if (!n->seeder && n->heard && node->now - n->heard_at > SILENCE_MAX)
+        n->gone = true;
+}
+
+/* From peers, two at a time; the seeder only if there are none, or they did not answer. */
+static void manifest_tick(throng_node *node, throng_object *object)
+{
+    if (!object->wanted || object->manifest_known || object->manifest_checking || object->stuck ||
+        (object->manifest_tries > 0 && node->now - object->manifest_asked_at < MANIFEST_AGAIN))
+        return;
+    uint32_t asked = 0;
+    uint32_t start = node->neighbours_count ? throng_node_random_below(node, node->neighbours_count) : 0;
+    for (uint32_t i = 0; i < node->neighbours_count && asked < 2; i++) {
+        throng_neighbour *n = node->neighbours[(start + i) % node->neighbours_count];
+        throng_link *link = throng_link_find(n, object);
+        if (!link || n->gone || n->seeder || (object->manifest_tries > 0 && !n->heard))
+            continue;
+        link->get_manifest = true;
+        asked++;
+    }
+    throng_neighbour *seeder = throng_node_seeder(node);
+    throng_link *link = seeder ? throng_link_find(seeder, object) : NULL;
+    if (link && (asked == 0 || object->manifest_tries > 0))
+        link->get_manifest = true;
+    object->manifest_tries++;
+    object->manifest_asked_at = node->now;
+}
+
+static bool active(const throng_node *node)
+{
+    if (node->in_flight > 0 || node->uploads_chunks > 0)
+        return true;
+    for (uint32_t i = 0; i < node->objects_count; i++)
+        if (node->objects[i]->wanted && !node->objects[i]->done && !node->objects[i]->stuck)
+            return true;
+    return false;
+}
+
+/* Alone: no seeder, and no neighbour that may still answer. */
+static void alone_tick(throng_node *node, throng_object *object)
+{
+    if (object->wanted && !object->done && !object->has_seeder && node->neighbours_count == 0)
+        throng_object_give_up(node, object, THRONG_ERR_NOT_FOUND);
+}
+
+int throng_node_tick(throng_node *node, throng_time now)
+{
+    node->now = now > node->now ? now : node->now;
+    node->deadline = THRONG_NEVER;
+    if (node->leaving)
+        return 0;
+    for (uint32_t i = 0; i < node->neighbours_count; i++)
+        neighbour_tick(node, node->neighbours[i]);
+    throng_neighbours_sweep(node);
+    throng_overlay_tick(node);
+    for (uint32_t i = 0; i < node->objects_count; i++) {
+        throng_object *object = node->objects[i];
+        throng_join_tick(node, object);
+        manifest_tick(node, object);
+        throng_units_check_waiting(node, object);
+        throng_object_check_done(node, object);
+        alone_tick(node, object);
+    }
+    node->dirty = true;
+    if (node->uploads_chunks > 0)
+        throng_node_wake(node, node->pace_next > node->now ? node->pace_next : node->now + THRONG_MS);
+    throng_node_wake(node, node->now + (active(node) ? TICK_ACTIVE : TICK_IDLE));
+    return 0;
+}
