@@ -330,21 +330,28 @@ static int error_of(CURLcode code)
 
 static void schedule_work(throng_fetcher *fetcher);
 
-static int point_at_url(throng_fetch *fetch)
+/* The URL without user and password, to be given to curl_free. */
+static int bare_url(CURLU *url, char **ret)
 {
-    char *text = NULL;
-    CURLU *bare = curl_url_dup(fetch->url);
-    curl_free(fetch->shown_url);
-    fetch->shown_url = NULL;
+    CURLU *bare = curl_url_dup(url);
     if (bare == NULL) {
         return THRONG_FETCH_ERR_MEMORY;
     }
     curl_url_set(bare, CURLUPART_USER, NULL, 0);
     curl_url_set(bare, CURLUPART_PASSWORD, NULL, 0);
-    CURLUcode code = curl_url_get(bare, CURLUPART_URL, &fetch->shown_url, 0);
+    CURLUcode code = curl_url_get(bare, CURLUPART_URL, ret, 0);
     curl_url_cleanup(bare);
-    if (code != CURLUE_OK || curl_url_get(fetch->url, CURLUPART_URL, &text, 0) != CURLUE_OK) {
-        return THRONG_FETCH_ERR_URL;
+    return code == CURLUE_OK ? 0 : THRONG_FETCH_ERR_URL;
+}
+
+static int point_at_url(throng_fetch *fetch)
+{
+    char *text = NULL;
+    curl_free(fetch->shown_url);
+    fetch->shown_url = NULL;
+    int error = bare_url(fetch->url, &fetch->shown_url);
+    if (error != 0 || curl_url_get(fetch->url, CURLUPART_URL, &text, 0) != CURLUE_OK) {
+        return error != 0 ? error : THRONG_FETCH_ERR_URL;
     }
     CURLcode set = curl_easy_setopt(fetch->easy, CURLOPT_URL, text);
     curl_free(text);
@@ -606,18 +613,47 @@ void throng_fetcher_free(throng_fetcher *fetcher)
 
 /* ---- making and ending a fetch ---- */
 
+/* Reads a URL; NULL and an error when it is none of ours. */
+static CURLU *parse_url(const char *text, int *ret_error)
+{
+    CURLU *url = curl_url();
+    *ret_error = THRONG_FETCH_ERR_MEMORY;
+    if (url == NULL) {
+        return NULL;
+    }
+    if (curl_url_set(url, CURLUPART_URL, text, CURLU_GUESS_SCHEME | CURLU_URLENCODE) != CURLUE_OK ||
+        !scheme_is(url, schemes_spoken)) {
+        *ret_error = THRONG_FETCH_ERR_URL;
+        curl_url_cleanup(url);
+        return NULL;
+    }
+    curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0);
+    *ret_error = 0;
+    return url;
+}
+
+char *throng_fetch_shown_url(const char *text)
+{
+    int error = 0;
+    char *shown = NULL;
+    char *copy = NULL;
+    CURLU *url = parse_url(text, &error);
+    if (url == NULL) {
+        return NULL;
+    }
+    if (bare_url(url, &shown) == 0) {
+        copy = strdup(shown);
+        curl_free(shown);
+    }
+    curl_url_cleanup(url);
+    return copy;
+}
+
 static int set_url(throng_fetch *fetch, const char *text)
 {
-    fetch->url = curl_url();
-    if (fetch->url == NULL) {
-        return THRONG_FETCH_ERR_MEMORY;
-    }
-    if (curl_url_set(fetch->url, CURLUPART_URL, text, CURLU_GUESS_SCHEME | CURLU_URLENCODE) != CURLUE_OK ||
-        !scheme_is(fetch->url, schemes_spoken)) {
-        return THRONG_FETCH_ERR_URL;
-    }
-    curl_url_set(fetch->url, CURLUPART_FRAGMENT, NULL, 0);
-    return point_at_url(fetch);
+    int error = 0;
+    fetch->url = parse_url(text, &error);
+    return fetch->url == NULL ? error : point_at_url(fetch);
 }
 
 static int set_headers(throng_fetch *fetch, const char *const *headers)

@@ -34,6 +34,10 @@ enum throng_fetch_error {
 /* A static English text for 0, a THRONG_FETCH_ERR_ code or one of the core's; never NULL. */
 const char *throng_fetch_error_text(int error);
 
+/* The URL as it may be shown: with its scheme, without user and password. To be freed; NULL for a URL that
+ * throng_fetch_start would refuse. */
+char *throng_fetch_shown_url(const char *url);
+
 typedef struct throng_fetcher throng_fetcher;
 typedef struct throng_fetch throng_fetch;
 
