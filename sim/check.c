@@ -1,0 +1,155 @@
+/* What must hold at every event, judged from the wire, not from what a node says of itself. */
+#include "world.h"
+
+#include <inttypes.h>
+
+enum { NODE_CHECK_EVERY = 256 };
+
+void sim_check_event(sim_world *w, const sim_event *event)
+{
+    if (event->time < w->now)
+        sim_violate(w, "time goes back to %.6f s", (double)event->time / 1e6);
+    const sim_result *r = &w->result;
+    uint64_t ended = r->packets_delivered + r->packets_lost + r->packets_overflowed + r->packets_gone;
+    uint64_t working = w->packets.count - (r->packets_sent - ended);
+    if (r->packets_sent < ended || w->packets.count < r->packets_sent - ended || (working && !w->scenario.verify))
+        sim_violate(w, "%" PRIu64 " packets sent, %" PRIu64 " ended, but %u under way", r->packets_sent, ended,
+                    w->packets.count);
+}
+
+/* Tit-for-tat: what a peer owes may reach the tab, or its share of what it gave. A check that is made once for a whole
+ * request (paper, Fig. 5) lets the burst that was asked pass over it. */
+static uint64_t owed_max(const sim_world *w, const sim_host *from, uint64_t got)
+{
+    const throng_node_config *config = &w->scenario.node;
+    uint64_t share = got * config->tab_percent / 100;
+    uint64_t tab = share > config->tab_bytes ? share : config->tab_bytes;
+    uint64_t chunks = 1;
+    if (config->profile == THRONG_PROFILE_PAPER)
+        chunks = config->burst_initial + got / w->scenario.chunk_size;
+    return tab + chunks * w->scenario.chunk_size;
+}
+
+static void check_given(sim_world *w, sim_host *from, const sim_packet *packet)
+{
+    from->content_out += packet->body_size;
+    if (!from->ledgered)
+        return;
+    sim_ledger_entry *entry = sim_ledger_find(&from->ledger, packet->to);
+    if (!entry) {
+        sim_violate(w, "out of memory");
+        return;
+    }
+    entry->given += packet->body_size;
+    if (entry->given > owed_max(w, from, entry->got))
+        sim_violate(w, "tit-for-tat: client %u gave client %u %" PRIu64 " bytes and got %" PRIu64 " from it",
+                    from->at.slot, packet->to.slot, entry->given, entry->got);
+}
+
+/* A leaking bucket: over any stretch of time T no more than rate x T and the burst leaves. */
+static void check_cap(sim_world *w, const sim_packet *packet)
+{
+    double rate = (double)w->seeder_rate_bps / 8e6; /* bytes a microsecond */
+    throng_seed_config config;
+    throng_seed_config_default(&config);
+    double burst = rate * (double)config.burst;
+    double datagram = THRONG_DATAGRAM_MAX + SIM_UDP_OVERHEAD;
+    double allowed = (burst > datagram ? burst : datagram) + datagram;
+    w->cap_debt -= rate * (double)(w->now - w->cap_at);
+    w->cap_debt = (w->cap_debt > 0 ? w->cap_debt : 0) + packet->wire_size;
+    w->cap_at = w->now;
+    if (w->cap_debt > allowed)
+        sim_violate(w, "the seeder is %.0f bytes beyond its cap of %" PRIu64 " bit/s (burst %.0f)", w->cap_debt,
+                    w->seeder_rate_bps, allowed);
+}
+
+/* Whoever never proved an address may get three times what was sent in its name. */
+static void check_victim(sim_world *w, const sim_packet *packet)
+{
+    sim_victim *victim = &w->victims[packet->to.slot % SIM_VICTIMS];
+    victim->out += packet->wire_size;
+    if (victim->out > 3 * victim->in)
+        sim_violate(w, "an unproven address got %u bytes for %u", victim->out, victim->in);
+}
+
+void sim_check_sent(sim_world *w, sim_host *from, const sim_packet *packet)
+{
+    if (packet->wire_size > THRONG_DATAGRAM_MAX + SIM_UDP_OVERHEAD)
+        sim_violate(w, "client %u sent a datagram of %u bytes", from->at.slot, packet->wire_size);
+    if (packet->to.slot >= SIM_VICTIM_SLOT)
+        check_victim(w, packet);
+    if (from == w->seeder)
+        check_cap(w, packet);
+    else if (packet->body_size)
+        check_given(w, from, packet);
+}
+
+void sim_check_delivered(sim_world *w, sim_host *to, const sim_packet *packet)
+{
+    if (!packet->body_size)
+        return;
+    to->content_in += packet->body_size;
+    if (!to->ledgered || to == w->seeder || packet->from.slot == SIM_SEEDER_SLOT)
+        return;
+    sim_ledger_entry *entry = sim_ledger_find(&to->ledger, packet->from);
+    if (entry)
+        entry->got += packet->body_size;
+    else
+        sim_violate(w, "out of memory");
+}
+
+/* Windows; now and then, for it costs a walk over the neighbours. */
+void sim_check_node(sim_world *w, const sim_host *host)
+{
+    if (w->events % NODE_CHECK_EVERY != 0 && !w->options.manual)
+        return;
+    throng_node_stats stats;
+    throng_node_stats_get(host->node, &stats);
+    const throng_node_config *config = &w->scenario.node;
+    if (stats.neighbours > config->degree_max + w->scenario.objects)
+        sim_violate(w, "client %u has %u neighbours, more than %u", host->at.slot, stats.neighbours,
+                    config->degree_max);
+    uint64_t in_flight = 0;
+    throng_neighbour_info info;
+    for (uint32_t i = 0; i < stats.neighbours; i++)
+        if (throng_node_neighbour(host->node, i, &info) >= 0)
+            in_flight += info.in_flight;
+    if (config->profile == THRONG_PROFILE_THRONG &&
+        (stats.window > config->window_max || in_flight > config->window_max))
+        sim_violate(w, "client %u has %" PRIu64 " chunks in flight in a window of %u, more than %u", host->at.slot,
+                    in_flight, stats.window, config->window_max);
+}
+
+bool sim_unit_poisoned(const sim_host *host, const sim_object *object, uint32_t unit)
+{
+    if (!host->poisoned)
+        return false;
+    uint32_t first, end;
+    throng_geometry_unit_chunks(&object->geometry, unit, &first, &end);
+    for (uint32_t chunk = first; chunk < end; chunk++) {
+        uint32_t bit = object->first_bit + chunk;
+        if (host->poisoned[bit / 8] >> (bit % 8) & 1)
+            return true;
+    }
+    return false;
+}
+
+void sim_check_unit(sim_world *w, sim_host *host, const sim_object *object, uint32_t unit)
+{
+    host->units_told++;
+    if (sim_unit_poisoned(host, object, unit))
+        sim_violate(w, "client %u counts unit %u as verified, and it is false", host->at.slot, unit);
+}
+
+void sim_check_done(sim_world *w, const sim_host *host, const sim_object *object)
+{
+    throng_object_info info;
+    if (throng_node_object(host->node, &object->id, &info) < 0 || !info.done)
+        sim_violate(w, "client %u says it is done and does not know its object so", host->at.slot);
+    else if (info.units_verified < object->geometry.metachunks)
+        sim_violate(w, "client %u is done with %u of %u units verified", host->at.slot, info.units_verified,
+                    object->geometry.metachunks);
+    for (uint32_t unit = 0; unit < object->geometry.metachunks; unit++)
+        if (sim_unit_poisoned(host, object, unit))
+            sim_violate(w, "client %u is done and unit %u is false", host->at.slot, unit);
+}
