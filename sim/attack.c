@@ -24,23 +24,9 @@ void sim_attack_spoof(sim_world *w)
     throng_interval want = {0, object->geometry.chunks};
     throng_request_encode(&writer, throng_hash_tag(&object->id), 1, 1000, NULL, 0, &want, 1);
     uint32_t size = (uint32_t)throng_writer_size(&writer);
-    sim_host *target = any_client(w);
-    uint32_t number = sim_packets_new(&w->packets, size);
-    if (!number) {
-        sim_violate(w, "out of memory");
-        return;
-    }
-    sim_packet *packet = sim_packets_get(&w->packets, number);
     uint32_t victim = w->victims_used++ % SIM_VICTIMS;
-    packet->from = (sim_endpoint){.slot = SIM_VICTIM_SLOT + victim, .port = SIM_PORT_FIRST};
-    packet->to = target->at;
-    packet->kind = SIM_PACKET_UDP;
-    packet->head_size = (uint16_t)size;
-    packet->wire_size = (uint16_t)(size + SIM_UDP_OVERHEAD + THRONG_SEAL_OVERHEAD);
-    for (uint32_t i = 0; i < size; i++)
-        packet->head[i] = payload[i];
-    w->victims[victim] = (sim_victim){.in = packet->wire_size};
-    w->result.packets_sent++;
-    sim_put(w, w->now, SIM_AT_LINE, number);
-    sim_put(w, w->now + 1 + (throng_time)sim_rng_exponential(&w->rng, 1e6 / w->scenario.spoof_rate), SIM_SPOOF, 0);
+    sim_endpoint from = {.slot = SIM_VICTIM_SLOT + victim, .port = SIM_PORT_FIRST};
+    w->victims[victim] = (sim_victim){.in = size + SIM_UDP_OVERHEAD + THRONG_SEAL_OVERHEAD};
+    if (sim_wire_forge(w, from, any_client(w)->at, payload, size))
+        sim_put(w, w->now + 1 + (throng_time)sim_rng_exponential(&w->rng, 1e6 / w->scenario.spoof_rate), SIM_SPOOF, 0);
 }

@@ -196,6 +196,7 @@ void sim_wire_init(sim_world *w);
 sim_packet *sim_wire_send(sim_world *w, sim_host *from, sim_endpoint to, sim_packet_kind kind, uint32_t wire_size,
                           const void *head, uint32_t head_size);
 void sim_wire_send_datagram(sim_world *w, sim_host *from, const throng_datagram *datagram);
+bool sim_wire_forge(sim_world *w, sim_endpoint from, sim_endpoint to, const uint8_t *payload, uint32_t size);
 void sim_wire_at_line(sim_world *w, uint32_t number);
 /* Takes the packet off; the receiver or NULL. */
 void sim_wire_deliver(sim_world *w, uint32_t number);
