@@ -2,8 +2,8 @@
  *
  * It carries out what the node asks for: sealing and opening, storing and hashing, checking manifests, sending what the
  * store holds, and its timers. Any number of peers share a loop and a process; nothing is global. Everything belongs to
- * the loop's thread. Hooks run from the loop or from throng_peer_supply, never from another call, and may call anything
- * here but throng_peer_free; to end a peer from a hook, call throng_peer_leave. */
+ * the loop's thread. Hooks run from the loop, never from a call, and may call anything here but throng_peer_free, which
+ * hooks.left alone may call. */
 #ifndef THRONG_NET_PEER_H
 #define THRONG_NET_PEER_H
 
@@ -27,7 +27,8 @@ typedef struct throng_peer_hooks {
     /* It can't be had from peers: a THRONG_ERR_ code, 0 if merely nobody is left. Go to HTTP; the units that are there
      * stay. */
     void (*stuck)(throng_peer *peer, const throng_hash *object, int error, void *user);
-    /* The store failed (a full disk): negative errno. The object has been dropped. */
+    /* The store failed (a full disk): a THRONG_DISK_ERR_ code, or THRONG_ERR_FULL when it has too few buffers for the
+     * node's units_open_max. The object has been dropped. */
     void (*store_failed)(throng_peer *peer, const throng_hash *object, int error, void *user);
     /* A neighbour gave wrong bytes and was dropped for good. */
     void (*liar)(throng_peer *peer, const throng_hash *object, const throng_addr *addr, void *user);
@@ -36,10 +37,12 @@ typedef struct throng_peer_hooks {
 } throng_peer_hooks;
 
 typedef struct throng_peer_config {
-    throng_udp_config udp;   /* bind address, buffers, offload */
-    throng_node_config node; /* `entropy` is filled in by throng_peer_new */
-    uint32_t keys_max;       /* swarm keys held at once (16) */
-    uint32_t senders_max;    /* replay windows held under each key (256): at least node.degree_max */
+    throng_udp_config udp;     /* bind address, buffers, offload */
+    throng_node_config node;   /* `entropy` is filled in by throng_peer_new */
+    uint32_t keys_max;         /* swarm keys and sender ids held at once (64): one for each directions */
+    uint32_t senders_max;      /* replay windows held under each key (256): at least node.degree_max */
+    const uint8_t *pinned_key; /* the site's public key, 32 bytes, if known: manifests signed with another are refused;
+                                  copied; NULL: whatever the directions vouch for */
     throng_peer_hooks hooks;
     void *user;
 } throng_peer_config;
