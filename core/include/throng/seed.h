@@ -1,8 +1,8 @@
 /* The server's side of a crowd: the directory of recent peers, introductions, and seeding within a hard cap.
  *
- * Driven like a node: recv, tick at next_deadline, drain events, drain datagrams. The seeder holds whole objects and wants
- * nothing. It never sends faster than its rate, and never idles while someone present asks and the rate allows: the
- * chunk rarest among those present goes to whom it has given least. */
+ * Driven like a node: recv, tick at next_deadline, drain events, drain datagrams. The seeder holds whole objects and
+ * wants nothing. It never sends faster than its rate, and never idles while someone present asks and the rate allows:
+ * the chunk rarest among those present goes to whom it has given least. */
 #ifndef THRONG_SEED_H
 #define THRONG_SEED_H
 
@@ -14,16 +14,16 @@
 typedef struct throng_seed_config {
     uint8_t entropy[32];
     uint8_t token_key[THRONG_KEY_SIZE];
-    uint32_t token_max_age_s;     /* (60) */
-    uint64_t rate_bps;            /* all that may be sent, headers of UDP and IP counted; changes by throng_seed_set_rate */
-    throng_time burst;            /* how much of the rate may go out at once after idling (10 ms, one datagram at least) */
-    uint32_t objects_max;         /* (65,536) */
-    uint32_t peers_max;           /* over all objects (65,536); beyond it the longest silent is forgotten */
-    throng_time peer_silence;     /* a peer not heard for this long is forgotten (5 s) */
-    throng_time peer_fresh;       /* a peer joined this recently is named to others (2 s), older ones if too few */
-    uint32_t welcome_peers;       /* peers named in a WELCOME (4) */
-    uint32_t introductions;       /* of those, how many are told of the newcomer, too (2) */
-    uint32_t peer_window_max;     /* chunks promised to one peer at once (4,096) */
+    uint32_t token_max_age_s; /* (60) */
+    uint64_t rate_bps;        /* all that may be sent, headers of UDP and IP counted; changes by throng_seed_set_rate */
+    throng_time burst;        /* how much of the rate may go out at once after idling (10 ms, one datagram at least) */
+    uint32_t objects_max;     /* (65,536) */
+    uint32_t peers_max;       /* over all objects (65,536); beyond it the longest silent is forgotten */
+    throng_time peer_silence; /* a peer not heard for this long is forgotten (5 s) */
+    throng_time peer_fresh;   /* a peer joined this recently is named to others (2 s), older ones if too few */
+    uint32_t welcome_peers;   /* peers named in a WELCOME (4) */
+    uint32_t introductions;   /* of those, how many are told of the newcomer, too (2) */
+    uint32_t peer_window_max; /* chunks promised to one peer at once (4,096) */
 } throng_seed_config;
 
 /* Every field but entropy, token_key and rate_bps, which are left zero: the host fills them in. */
@@ -35,7 +35,8 @@ typedef struct throng_seed throng_seed;
 THRONG_API int throng_seed_new(throng_seed **ret, const throng_seed_config *config, const throng_alloc *alloc);
 THRONG_API void throng_seed_free(throng_seed *seed);
 
-/* An object to seed; manifest and hashes stay the host's and outlive it. THRONG_ERR_FULL. */
+/* An object to seed; manifest and hashes stay the host's and outlive it. THRONG_ERR_FULL; THRONG_ERR_STATE if one of
+ * the same tag is there; what throng_manifest_decode says. */
 THRONG_API int throng_seed_add(throng_seed *seed, throng_time now, const throng_hash *object, const uint8_t *manifest,
                                size_t manifest_size, const throng_hashes *hashes, void *content);
 /* Forgets an object and its peers (a new version took its place). */
@@ -55,18 +56,19 @@ THRONG_API uint32_t throng_seed_peers(throng_seed *seed, throng_time now, const 
 
 typedef struct throng_seed_stats {
     uint32_t objects;
-    uint32_t peers;              /* present now */
-    uint64_t joins;              /* first ones; repeats are counted apart */
+    uint32_t peers; /* present now */
+    uint64_t joins; /* first ones; repeats are counted apart */
     uint64_t joins_repeated;
     uint64_t byes;
-    uint64_t forgotten;          /* silent too long, or pushed out */
-    uint64_t introductions;      /* peers named to each other */
-    uint64_t sent_bytes;         /* with UDP and IPv4 headers and seal */
+    uint64_t forgotten;     /* silent too long, or pushed out */
+    uint64_t introductions; /* peers named to each other */
+    uint64_t sent_bytes;    /* with UDP and IPv4 headers and seal */
     uint64_t content_bytes;
     uint64_t received_bytes;
     uint64_t datagrams_malformed;
     uint64_t datagrams_foreign;
     uint64_t tokens_refused;
+    uint64_t requests_refused; /* answered with BUSY */
     uint64_t unproven_withheld;
 } throng_seed_stats;
 

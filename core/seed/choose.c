@@ -1,0 +1,141 @@
+/* Which chunk a member gets: those that it named, in the order asked; otherwise what is missing of the unit begun for
+ * it; otherwise of the rarest unit that it lacks. */
+#include "state.h"
+
+#include <string.h>
+
+static uint32_t lowest_bit(uint32_t bits)
+{
+    uint32_t at = 0;
+    while (!(bits >> at & 1))
+        at++;
+    return at;
+}
+
+/* Looks at the units from the least held on, in each group from its first: groups lie one before the other in `order`.
+ */
+static bool rarest_lacking(const seed_member *member, uint32_t *ret_unit)
+{
+    const seed_object *object = member->object;
+    uint32_t end = object->units;
+    while (end > 0) {
+        uint32_t start = object->fewer[object->holders[object->order[end - 1]]];
+        for (uint32_t i = start; i < end; i++) {
+            if (throng_seed_holdings_missing(member, object->order[i]) != 0) {
+                *ret_unit = object->order[i];
+                return true;
+            }
+        }
+        end = start;
+    }
+    return false;
+}
+
+static bool begin_run(seed_member *member)
+{
+    uint32_t unit;
+    if (!member->held || !rarest_lacking(member, &unit))
+        return false;
+    member->run_unit = unit;
+    member->run_missing = throng_seed_holdings_missing(member, unit);
+    member->run_at = 0;
+    member->run_given = 0;
+    throng_seed_holdings_promise(member, unit);
+    return true;
+}
+
+static uint32_t next_of_run(seed_member *member)
+{
+    const seed_object *object = member->object;
+    uint32_t granule = lowest_bit(member->run_missing);
+    uint32_t first = (member->run_unit << object->unit_log2) + (granule << object->granule_log2);
+    uint32_t chunk = first + member->run_at++;
+    if (member->run_at == 1u << object->granule_log2 || chunk + 1 == object->geometry.chunks) {
+        member->run_missing &= ~(1u << granule);
+        member->run_at = 0;
+    }
+    member->run_given++;
+    return chunk;
+}
+
+static uint32_t next_of_wants(seed_member *member, uint32_t *ret_request)
+{
+    seed_want *want = &member->wants[member->wants_at];
+    uint32_t chunk = want->first++;
+    *ret_request = want->request;
+    member->wants_chunks--;
+    if (want->first == want->end && ++member->wants_at == member->wants_count)
+        member->wants_at = member->wants_count = 0;
+    return chunk;
+}
+
+bool throng_seed_choose(throng_seed *seed, throng_time now, seed_member *member, uint32_t *ret_chunk,
+                        uint32_t *ret_request)
+{
+    if (member->wants_at < member->wants_count) {
+        *ret_chunk = next_of_wants(member, ret_request);
+        return true;
+    }
+    if (member->any_left == 0 || (member->run_missing == 0 && !begin_run(member))) {
+        member->any_left = 0;
+        return false;
+    }
+    member->any_left--;
+    *ret_chunk = next_of_run(member);
+    *ret_request = member->any_request;
+    throng_seed_holdings_gave(seed, now, member, *ret_chunk);
+    return true;
+}
+
+static bool add_want(throng_seed *seed, seed_member *member, uint32_t first, uint32_t end, uint32_t request)
+{
+    uint32_t room = seed->config.peer_window_max - member->wants_chunks;
+    bool whole = end - first <= room;
+    if (!whole)
+        end = first + room;
+    if (first == end)
+        return whole;
+    if (member->wants_count == member->wants_capacity && member->wants_at > 0) {
+        member->wants_count -= member->wants_at;
+        memmove(member->wants, member->wants + member->wants_at, member->wants_count * sizeof *member->wants);
+        member->wants_at = 0;
+    }
+    if (member->wants_count == member->wants_capacity &&
+        throng_seed_widen(seed, (void **)&member->wants, &member->wants_capacity, sizeof *member->wants, 4, WANTS_MAX) <
+            0)
+        return false;
+    member->wants[member->wants_count++] = (seed_want){.first = first, .end = end, .request = request};
+    member->wants_chunks += end - first;
+    return whole;
+}
+
+/* The first of the waiting intervals to touch [first, end), by position. */
+static const seed_want *waiting_in(const seed_member *member, uint32_t first, uint32_t end)
+{
+    const seed_want *found = NULL;
+    for (uint32_t i = member->wants_at; i < member->wants_count; i++) {
+        const seed_want *want = &member->wants[i];
+        if (want->first < end && want->end > first && (!found || want->first < found->first))
+            found = want;
+    }
+    return found;
+}
+
+bool throng_seed_want(throng_seed *seed, seed_member *member, uint32_t first, uint32_t end, uint32_t request)
+{
+    bool whole = true;
+    while (first < end) {
+        const seed_want *waiting = waiting_in(member, first, end);
+        uint32_t stop = waiting ? (waiting->first > first ? waiting->first : first) : end;
+        uint32_t resume = waiting ? waiting->end : end;
+        if (stop > first)
+            whole = add_want(seed, member, first, stop, request) && whole;
+        first = resume;
+    }
+    return whole;
+}
+
+void throng_seed_wants_clear(seed_member *member)
+{
+    member->wants_at = member->wants_count = member->wants_chunks = 0;
+}
