@@ -43,7 +43,8 @@ THRONG_API uint32_t throng_geometry_unit_of(const throng_geometry *g, uint32_t c
 /* The chunks [first, end) of a unit. */
 THRONG_API void throng_geometry_unit_chunks(const throng_geometry *g, uint32_t unit, uint32_t *ret_first,
                                             uint32_t *ret_end);
-/* The bytes that one chunk carries: chunk_size but for the last data chunk and short pages. */
+/* The bytes that one chunk carries: chunk_size but for the last data chunk and short pages; 0 for a chunk
+ * that the object does not have. */
 THRONG_API uint32_t throng_geometry_chunk_bytes(const throng_geometry *g, uint32_t chunk);
 
 /* A manifest, decoded. Texts and lists point into the bytes given to throng_manifest_decode, which must outlive it. */
