@@ -17,17 +17,13 @@ void sim_check_event(sim_world *w, const sim_event *event)
                     w->packets.count);
 }
 
-/* Tit-for-tat: what a peer owes may reach the tab, or its share of what it gave. A check that is made once for a whole
- * request (paper, Fig. 5) lets the burst that was asked pass over it. */
-static uint64_t owed_max(const sim_world *w, const sim_host *from, uint64_t got)
+/* Tit-for-tat (section 3.1.2): beyond what it gave, a peer may owe the tab, or a share of what it gave if that is more.
+ */
+static uint64_t given_max(const sim_world *w, uint64_t got)
 {
     const throng_node_config *config = &w->scenario.node;
     uint64_t share = got * config->tab_percent / 100;
-    uint64_t tab = share > config->tab_bytes ? share : config->tab_bytes;
-    uint64_t chunks = 1;
-    if (config->profile == THRONG_PROFILE_PAPER)
-        chunks = config->burst_initial + got / w->scenario.chunk_size;
-    return tab + chunks * w->scenario.chunk_size;
+    return got + (share > config->tab_bytes ? share : config->tab_bytes);
 }
 
 static void check_given(sim_world *w, sim_host *from, const sim_packet *packet)
@@ -41,7 +37,7 @@ static void check_given(sim_world *w, sim_host *from, const sim_packet *packet)
         return;
     }
     entry->given += packet->body_size;
-    if (entry->given > owed_max(w, from, entry->got))
+    if (entry->given > given_max(w, entry->got))
         sim_violate(w, "tit-for-tat: client %u gave client %u %" PRIu64 " bytes and got %" PRIu64 " from it",
                     from->at.slot, packet->to.slot, entry->given, entry->got);
 }
