@@ -27,12 +27,18 @@ typedef enum metrics_failure {
 
 /* Counters, in the order in which they are told: X(field, metric, labels, help). Lines of one metric stand together. */
 #define METRICS_COUNTERS(X)                                                                                            \
-    X(http_offered_bytes, "throng_http_offered_bytes_total", "",                                                       \
-      "Bytes that clients asked nginx for, whether sent or redirected.")                                               \
-    X(http_sent_bytes, "throng_http_sent_bytes_total", "", "Bytes that nginx sent to clients.")                        \
-    X(http_requests, "throng_http_requests_total", "", "Requests that nginx counted.")                                 \
+    X(requests, "throng_http_requests_total", "", "Responses to clients, throngd's own requests left out.")            \
+    X(offered_bytes, "throng_http_offered_bytes_total", "",                                                            \
+      "Bytes that clients asked for, whether sent or redirected.")                                                     \
+    X(http_bytes, "throng_http_sent_bytes_total", "", "Bytes that the web server sent.")                               \
+    X(http_line_bytes, "throng_http_line_bytes_total", "", "The same with headers of IP and TCP.")                     \
     X(directions, "throng_directions_total", "", "Requests answered with directions instead of the body.")             \
-    X(deferred, "throng_http_deferred_total", "", "Requests put off in crowd mode, the reserved share being used up.") \
+    X(directed_bytes, "throng_directed_bytes_total", "", "Sizes of the objects that directions led to.")               \
+    X(reserved, "throng_http_reserved_total", "", "Ordinary answers in crowd mode, from the reserved share.")          \
+    X(refused_requests, "throng_http_refused_total", "", "Requests put off with 503, the reserved share being spent.") \
+    X(wants_posted, "throng_wants_total", "result=\"posted\"", "URLs that the web server wanted published.")           \
+    X(wants_dropped, "throng_wants_total", "result=\"dropped\"", "")                                                   \
+    X(crowds, "throng_crowds_total", "", "Times that the mode went from calm to crowd.")                               \
     X(seed_sent_bytes, "throng_seed_sent_bytes_total", "",                                                             \
       "Bytes that the seeder sent, headers of IP and UDP included.")                                                   \
     X(seed_received_bytes, "throng_seed_received_bytes_total", "", "Bytes of datagrams that the seeder received.")     \

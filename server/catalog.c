@@ -1,0 +1,122 @@
+#include "catalog.h"
+
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "record.h"
+
+enum { WANTS_A_TICK = 64 };
+
+int catalog_new(catalog **ret, const catalog_config *config)
+{
+    catalog *c = calloc(1, sizeof(*c));
+    int error = c == NULL ? THRONG_ERR_NO_MEMORY : throng_hasher_new(&c->hasher);
+    if (error != 0) {
+        free(c);
+        return error;
+    }
+    c->config = *config;
+    *ret = c;
+    return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return memcmp(&((const record *)a)->key, &((const record *)b)->key, sizeof(throng_board_key));
+}
+
+static record *find(const catalog *c, const throng_board_key *key)
+{
+    record probe;
+    probe.key = *key;
+    void *const *found = tfind(&probe, &c->tree, compare);
+    return found != NULL ? *found : NULL;
+}
+
+static record *add(catalog *c, const throng_want *want)
+{
+    record *r;
+    if (c->count >= c->config.objects_max || record_new(&r, c, want) != 0)
+        return NULL;
+    if (tsearch(r, &c->tree, compare) == NULL) {
+        record_free(r);
+        return NULL;
+    }
+    r->next = c->records;
+    if (r->next != NULL)
+        r->next->previous = r;
+    c->records = r;
+    c->count++;
+    return r;
+}
+
+static void drop(catalog *c, record *r)
+{
+    tdelete(r, &c->tree, compare);
+    if (r->previous != NULL)
+        r->previous->next = r->next;
+    else
+        c->records = r->next;
+    if (r->next != NULL)
+        r->next->previous = r->previous;
+    c->count--;
+    record_free(r);
+}
+
+static void take_wants(catalog *c)
+{
+    throng_want want;
+    for (int i = 0; i < WANTS_A_TICK && throng_board_take_want(c->config.board, c->now, &want) == 0; i++) {
+        record *r = find(c, &want.key);
+        if (r == NULL)
+            r = add(c, &want);
+        if (r != NULL)
+            record_want(r);
+    }
+}
+
+void catalog_tick(catalog *c, throng_time now)
+{
+    c->now = now;
+    take_wants(c);
+    for (record *r = c->records, *next; r != NULL; r = next) {
+        next = r->next;
+        if (!record_tick(r))
+            drop(c, r);
+    }
+}
+
+void catalog_stop(catalog *c)
+{
+    atomic_store(&c->stopping, true);
+    for (record *r = c->records; r != NULL; r = r->next) {
+        record_cancel(r);
+        record_replace(r, NULL);
+    }
+}
+
+bool catalog_is_busy(const catalog *c)
+{
+    return c->busy > 0;
+}
+
+void catalog_free(catalog *c)
+{
+    if (c == NULL)
+        return;
+    while (c->records != NULL)
+        drop(c, c->records);
+    throng_hasher_free(c->hasher);
+    free(c);
+}
+
+uint32_t catalog_known(const catalog *c)
+{
+    return c->count;
+}
+
+uint32_t catalog_ready(const catalog *c)
+{
+    return c->ready;
+}

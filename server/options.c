@@ -1,0 +1,174 @@
+#include "options.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exit_codes.h"
+#include "net/quantity.h"
+
+const char *argp_program_version = "throngd " THRONG_VERSION;
+
+enum { OPTION_ORIGIN = 256, OPTION_UPLINK, OPTION_CACHE, OPTION_OBJECTS, OPTION_REVALIDATE, OPTION_EXPIRY };
+
+static const struct argp_option options[] = {
+    {"board", 'b', "PATH", 0, "file to share with the web server's workers (/run/throng/throngd)", 0},
+    {"origin", OPTION_ORIGIN, "URL", 0, "the web server, as http://HOST[:PORT], https://… or unix:PATH", 0},
+    {"listen", 'l', "ADDR:PORT", 0, "UDP; the port is best the site's own (0.0.0.0:8080)", 0},
+    {"uplink", OPTION_UPLINK, "RATE", 0,
+     "what the web server and the seeder may send together, in bits per second with k, m or g (20m); the web server's "
+     "throng_uplink goes before it",
+     0},
+    {"state", 's', "DIR", 0, "key, manifests and bodies (/var/lib/throng)", 0},
+    {"key", 'k', "FILE", 0, "the site's Ed25519 key, PEM; made if it is not there (site.key in the state directory)",
+     0},
+    {"control", 'c', "PATH|PORT", 0, "socket, or port of 127.0.0.1, that answers /.throng/metrics and /.throng/status",
+     0},
+    {"user", 'u', "NAME", 0, "go on as this user, once started by root", 0},
+    {"group", 'g', "NAME", 0, "group of the web server's workers, who share the board (the user's)", 0},
+    {"objects-max", OPTION_OBJECTS, "N", 0, "objects at once (4096)", 0},
+    {"cache-size", OPTION_CACHE, "SIZE", 0, "of bodies on disk, with K, M, G or T (1G)", 0},
+    {"revalidate", OPTION_REVALIDATE, "SECONDS", 0, "how often to ask whether an object in use is current (1)", 0},
+    {"manifest-hours", OPTION_EXPIRY, "N", 0, "how long a manifest is valid; renewed at half of it (24)", 0},
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+
+typedef struct parsing {
+    server_options *o;
+    const char *origin, *listen, *uplink, *cache, *objects, *revalidate, *expiry;
+} parsing;
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+    parsing *p = state->input;
+    switch (key) {
+    case 'b':
+        p->o->board = argument;
+        return 0;
+    case OPTION_ORIGIN:
+        p->origin = argument;
+        return 0;
+    case 'l':
+        p->listen = argument;
+        return 0;
+    case OPTION_UPLINK:
+        p->uplink = argument;
+        return 0;
+    case 's':
+        p->o->state = argument;
+        return 0;
+    case 'k':
+        p->o->key = argument;
+        return 0;
+    case 'c':
+        p->o->control = argument;
+        return 0;
+    case 'u':
+        p->o->user = argument;
+        return 0;
+    case 'g':
+        p->o->group = argument;
+        return 0;
+    case OPTION_OBJECTS:
+        p->objects = argument;
+        return 0;
+    case OPTION_CACHE:
+        p->cache = argument;
+        return 0;
+    case OPTION_REVALIDATE:
+        p->revalidate = argument;
+        return 0;
+    case OPTION_EXPIRY:
+        p->expiry = argument;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int refuse(const char *message, const char *value)
+{
+    server_complain("%s, not '%s'", message, value);
+    return SERVER_EXIT_USAGE;
+}
+
+static bool parse_number(const char *text, double least, double most, double scale, uint32_t *ret)
+{
+    char *end;
+    errno = 0;
+    double value = strtod(text, &end);
+    if (errno != 0 || end == text || *end != '\0' || !(value >= least && value <= most))
+        return false;
+    *ret = (uint32_t)(value * scale);
+    return true;
+}
+
+static int parse_origin(server_options *o, const char *text)
+{
+    size_t scheme = strncmp(text, "http://", 7) == 0 ? 7 : strncmp(text, "https://", 8) == 0 ? 8 : 0;
+    if (strncmp(text, "unix:/", 6) == 0) {
+        o->origin_socket = text + 5;
+        snprintf(o->origin_url, sizeof(o->origin_url), "http://localhost");
+        return SERVER_EXIT_OK;
+    }
+    size_t size = strlen(text);
+    if (size > scheme && text[size - 1] == '/')
+        size--;
+    if (scheme == 0 || size <= scheme || size >= sizeof(o->origin_url) ||
+        strcspn(text + scheme, "/?#@ \\") < size - scheme) {
+        server_complain("--origin takes http://HOST[:PORT], https://HOST[:PORT] or unix:/PATH, not '%s'", text);
+        return SERVER_EXIT_ORIGIN;
+    }
+    snprintf(o->origin_url, sizeof(o->origin_url), "%.*s", (int)size, text);
+    return SERVER_EXIT_OK;
+}
+
+static int check(const parsing *p)
+{
+    server_options *o = p->o;
+    if (throng_parse_listen(p->listen, &o->listen) != 0)
+        return refuse("--listen takes ADDR:PORT, such as 0.0.0.0:8080 or [::1]:8080", p->listen);
+    if (throng_parse_rate(p->uplink, &o->uplink_bps) != 0 || o->uplink_bps < 8000)
+        return refuse("--uplink takes bits per second with k, m or g, such as 20m, and 8k at least", p->uplink);
+    if (throng_parse_size(p->cache, &o->cache_bytes) != 0 || o->cache_bytes < 1 << 20)
+        return refuse("--cache-size takes bytes with K, M, G or T, and 1M at least", p->cache);
+    if (!parse_number(p->objects, 1, 65536, 1, &o->objects_max))
+        return refuse("--objects-max takes a number from 1 to 65536", p->objects);
+    if (!parse_number(p->revalidate, 0.1, 3600, 1000, &o->revalidate_ms))
+        return refuse("--revalidate takes seconds from 0.1 to 3600", p->revalidate);
+    if (!parse_number(p->expiry, 1, 24 * 365, 1, &o->manifest_hours))
+        return refuse("--manifest-hours takes a number from 1 to 8760", p->expiry);
+    if (p->origin == NULL) {
+        server_complain("--origin is missing: where does the web server answer? Such as --origin http://127.0.0.1");
+        return SERVER_EXIT_USAGE;
+    }
+    return parse_origin(o, p->origin);
+}
+
+int server_options_parse(server_options *ret, int argc, char **argv)
+{
+    static const struct argp parser = {
+        options,
+        parse_option,
+        NULL,
+        "The daemon beside a web server with Throng's module: keeps the directory of peers, makes manifests, seeds.",
+        NULL,
+        NULL,
+        NULL};
+    memset(ret, 0, sizeof(*ret));
+    ret->board = "/run/throng/throngd";
+    ret->state = "/var/lib/throng";
+    parsing p = {.o = ret,
+                 .listen = "0.0.0.0:8080",
+                 .uplink = "20m",
+                 .cache = "1G",
+                 .objects = "4096",
+                 .revalidate = "1",
+                 .expiry = "24"};
+    argp_err_exit_status = SERVER_EXIT_USAGE;
+    if (argp_parse(&parser, argc, argv, 0, NULL, &p) != 0)
+        return SERVER_EXIT_USAGE;
+    return check(&p);
+}
