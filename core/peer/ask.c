@@ -10,7 +10,7 @@
 #define TRY_AGAIN (300 * THRONG_MS)
 #define GIFT_AGAIN (400 * THRONG_MS)
 
-enum { TRIES_UNTRUSTED_MAX = 2, ASK_MAX = 1024 };
+enum { TRIES_UNTRUSTED_MAX = 2, ASK_MAX = 1024, FIRST_WANTS_MAX = 8 };
 
 int throng_neighbour_keep_asked(throng_node *node, throng_neighbour *n, const throng_writer *w)
 {
@@ -40,7 +40,7 @@ static void told(throng_node *node, throng_link *link)
 /* The slice of a chunk set that this neighbour is asked to begin with: a quarter of each of two units of our choice,
  * which quarter depending on the neighbour, so that four neighbours complete a unit. */
 static uint32_t first_slice(throng_node *node, const throng_neighbour *n, const throng_object *object,
-                            throng_interval ret[2])
+                            throng_interval ret[FIRST_WANTS_MAX])
 {
     uint32_t units = object->geometry.metachunks;
     if (units == 0)
@@ -69,28 +69,48 @@ static uint32_t first_slice(throng_node *node, const throng_neighbour *n, const 
     return slices;
 }
 
+/* What to ask of whom nothing is known yet: a slice at the beginning, later some of what is still to do. */
+static uint32_t first_wants(throng_node *node, const throng_neighbour *n, const throng_object *object,
+                            throng_interval ret[FIRST_WANTS_MAX])
+{
+    if (object->chunks_stored == 0)
+        return first_slice(node, n, object, ret);
+    uint32_t count = 0;
+    throng_interval todo;
+    uint32_t from = throng_node_random_below(node, object->geometry.chunks);
+    for (uint32_t at = from; count < FIRST_WANTS_MAX && throng_intervals_at_or_after(object->todo, at, &todo);
+         at = todo.end)
+        ret[count++] = todo;
+    if (count == 0 && throng_intervals_at_or_after(object->todo, 0, &todo))
+        ret[count++] = todo;
+    return count;
+}
+
+/* The first frame about an object to a neighbour: what we have, and a few chunks that it may choose. */
+static void introduce_object(throng_node *node, throng_neighbour *n, throng_link *link, throng_writer *w)
+{
+    throng_object *object = link->object;
+    throng_interval wants[FIRST_WANTS_MAX];
+    uint32_t count = object->wanted && !object->done ? first_wants(node, n, object, wants) : 0;
+    if (count == 0) {
+        throng_have_encode(w, THRONG_FRAME_HAVE, object->tag, object->have, node->config.handshake_intervals);
+    } else {
+        link->any_request = throng_request_number(node, n);
+        link->any_left = node->config.neighbour_window;
+        link->any_at = node->now;
+        throng_request_encode(w, object->tag, link->any_request, link->any_left, object->have,
+                              node->config.handshake_intervals, wants, count);
+        node->stats.requests_sent++;
+    }
+    told(node, link);
+}
+
 static void contact(throng_node *node, throng_neighbour *n)
 {
     uint8_t bytes[THRONG_PAYLOAD_MAX - 64];
     throng_writer w = throng_writer_on(bytes, sizeof bytes);
-    for (uint32_t i = 0; i < n->links_count; i++) {
-        throng_link *link = &n->links[i];
-        throng_object *object = link->object;
-        if (throng_writer_left(&w) < 200)
-            break;
-        if (!object->wanted || object->done) {
-            throng_have_encode(&w, THRONG_FRAME_HAVE, object->tag, object->have, node->config.handshake_intervals);
-        } else {
-            throng_interval slices[2];
-            uint32_t count = throng_intervals_count(object->have) ? 0 : first_slice(node, n, object, slices);
-            link->any_request = throng_request_number(node, n);
-            link->any_left = node->config.neighbour_window;
-            link->any_at = node->now;
-            throng_request_encode(&w, object->tag, link->any_request, link->any_left, object->have,
-                                  node->config.handshake_intervals, slices, count);
-        }
-        told(node, link);
-    }
+    for (uint32_t i = 0; i < n->links_count && throng_writer_left(&w) >= 200; i++)
+        introduce_object(node, n, &n->links[i], &w);
     if (throng_writer_size(&w) == 0 || throng_neighbour_keep_asked(node, n, &w) < 0)
         return;
     n->try_at = node->now + (TRY_AGAIN << n->tries);
@@ -232,6 +252,8 @@ static void ask_neighbour(throng_node *node, throng_neighbour *n)
         if (object->wanted && !object->done && throng_writer_left(&w) >= 600) {
             if (takes_gifts(n, object))
                 ask_gifts(node, n, link, &w);
+            else if (!link->contacted && !n->seeder && throng_intervals_count(link->have) == 0)
+                introduce_object(node, n, link, &w);
             else if (n->busy_until <= node->now)
                 ask_named(node, n, link, &w);
         }
@@ -243,14 +265,14 @@ static void ask_neighbour(throng_node *node, throng_neighbour *n)
         (void)!throng_neighbour_keep_asked(node, n, &w);
 }
 
-/* Whom nothing tells of an object that we want learns of it here. */
+/* Several objects go over the same neighbours: each hears of every one that we want. */
 static void link_objects(throng_node *node, throng_neighbour *n)
 {
-    if (!n->seeder)
-        return;
-    for (uint32_t i = 0; i < node->objects_count; i++)
-        if (node->objects[i]->has_seeder)
-            (void)throng_link_get(node, n, node->objects[i]);
+    for (uint32_t i = 0; i < node->objects_count; i++) {
+        throng_object *object = node->objects[i];
+        if (n->seeder ? object->has_seeder : object->wanted && !object->done)
+            (void)throng_link_get(node, n, object);
+    }
 }
 
 void throng_ask(throng_node *node)

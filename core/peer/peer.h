@@ -122,7 +122,6 @@ typedef struct throng_link {
     bool get_manifest;      /* ask it for parts of the manifest */
     uint64_t give_parts[2]; /* parts of our manifest it asked for */
     bool tell_have;
-    bool tell_nothing;
     bool give_offer; /* paper: a FIRST HANDSHAKE waits for its reply */
 } throng_link;
 
@@ -191,6 +190,8 @@ typedef struct throng_neighbour {
     uint8_t *asked; /* an encoded REQUEST or handshake that waits to be sent */
     uint16_t asked_size;
 
+    bool no_file_due;
+    throng_tag no_file;
     bool seek_due;
     throng_tag seek_object;
     bool peers_due;

@@ -88,7 +88,7 @@ int throng_node_recv(throng_node *node, throng_time now, const throng_addr *from
         n->tries = 0;
     n->heard = true;
     n->heard_at = node->now;
-    n->challenge_due |= !n->proven && !n->ours;
+    n->challenge_due |= !n->proven;
     int error = read_frames(node, n, &r);
     if (throng_error_classify(error) == THRONG_CLASS_PEER)
         node->stats.datagrams_malformed++;

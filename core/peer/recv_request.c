@@ -18,13 +18,23 @@ static void say_busy(throng_node *node, throng_neighbour *n, const throng_reques
     n->busy_due = true;
 }
 
+/* Only known neighbours come here with an object that is not ours: they have another one in common with us. */
+static int no_file(throng_neighbour *n, throng_tag object)
+{
+    n->no_file_due = true;
+    n->no_file = object;
+    return 0;
+}
+
 int throng_recv_request(throng_node *node, throng_neighbour *n, throng_reader *r)
 {
     throng_request request;
     if (throng_request_decode(&request, r) < 0)
         return THRONG_ERR_MALFORMED;
     throng_object *object = throng_object_find(node, request.object);
-    throng_link *link = object ? throng_link_get(node, n, object) : NULL;
+    if (!object)
+        return no_file(n, request.object);
+    throng_link *link = throng_link_get(node, n, object);
     if (!link)
         return 0;
     throng_link_learn(node, link, &request.have);
@@ -34,7 +44,6 @@ int throng_recv_request(throng_node *node, throng_neighbour *n, throng_reader *r
     if (throng_intervals_count(object->have) == 0) {
         /* Nothing yet, but the two will have to do with each other. */
         link->tell_have = !paper;
-        link->tell_nothing = paper;
         return 0;
     }
     throng_time wait = throng_pace_wait(node, node->uploads_chunks);
@@ -56,9 +65,11 @@ int throng_recv_first_handshake(throng_node *node, throng_neighbour *n, throng_r
     if (refused(node, n))
         return 0;
     throng_object *object = throng_object_find(node, told.object);
-    throng_link *link = object ? throng_link_get(node, n, object) : NULL;
+    if (!object)
+        return no_file(n, told.object);
+    throng_link *link = throng_link_get(node, n, object);
     if (!link)
-        return 0; /* whose() lets in only who names an object of ours; a second one may be unknown */
+        return 0;
     throng_link_learn(node, link, &told.have);
     link->give_offer = true;
     return 0;

@@ -119,16 +119,15 @@ static throng_object *join_due(const throng_node *node, const throng_neighbour *
 
 static bool link_due(const throng_node *node, const throng_link *link)
 {
-    return link->tell_have || link->tell_nothing || link->give_offer || link->get_manifest || link->give_parts[0] ||
-           link->give_parts[1];
+    return link->tell_have || link->give_offer || link->get_manifest || link->give_parts[0] || link->give_parts[1];
 }
 
 static bool control_due(const throng_node *node, const throng_neighbour *n)
 {
     if (n->gone)
         return n->say_bye;
-    if (n->asked || n->answer_due || n->busy_due || n->say_bye || n->seek_due || n->peers_due || join_due(node, n) ||
-        (n->challenge_due && !n->proven))
+    if (n->asked || n->answer_due || n->busy_due || n->say_bye || n->no_file_due || n->seek_due || n->peers_due ||
+        join_due(node, n) || (n->challenge_due && !n->proven))
         return true;
     for (uint32_t i = 0; i < n->links_count; i++)
         if (link_due(node, &n->links[i]))
@@ -207,10 +206,6 @@ static void append_offer(throng_node *node, throng_link *link, throng_writer *w)
 static void append_link(throng_node *node, throng_neighbour *n, throng_link *link, throng_writer *w)
 {
     const throng_object *object = link->object;
-    if (link->tell_nothing) {
-        throng_tag_frame_encode(w, THRONG_FRAME_NO_FILE, object->tag);
-        link->tell_nothing = false;
-    }
     if (link->tell_have) {
         throng_have_encode(w, THRONG_FRAME_HAVE, object->tag, object->have, node->config.handshake_intervals);
         link->tell_have = false;
@@ -262,6 +257,9 @@ static void append_control(throng_node *node, throng_neighbour *n, throng_writer
     if (n->busy_due)
         throng_busy_encode(w, &n->busy);
     n->busy_due = false;
+    if (n->no_file_due)
+        throng_tag_frame_encode(w, THRONG_FRAME_NO_FILE, n->no_file);
+    n->no_file_due = false;
     if (n->seek_due)
         throng_tag_frame_encode(w, THRONG_FRAME_SEEK, n->seek_object);
     n->seek_due = false;
