@@ -88,7 +88,7 @@ static int runtime_base(char ret[PATH_MAX])
     const char *given = getenv("XDG_RUNTIME_DIR");
     struct stat st;
     if (geteuid() == 0)
-        snprintf(ret, PATH_MAX, "/run/throng");
+        snprintf(ret, PATH_MAX, "/run/throng-serve");
     else if (given != NULL && given[0] == '/')
         snprintf(ret, PATH_MAX, "%.4000s/throng", given);
     else

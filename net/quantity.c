@@ -1,6 +1,7 @@
 #include "quantity.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@ static int parse_scaled(const char *text, const char *suffixes, uint64_t step, u
             return THRONG_ERR_INVALID;
     }
     if (*text != '\0') {
-        const char *suffix = strchr(suffixes, *text);
+        const char *suffix = strchr(suffixes, tolower((unsigned char)*text));
         if (suffix == NULL || text[1] != '\0')
             return THRONG_ERR_INVALID;
         for (const char *s = suffixes; s <= suffix; s++)
@@ -51,7 +52,7 @@ int throng_parse_rate(const char *text, uint64_t *ret_bps)
 
 int throng_parse_size(const char *text, uint64_t *ret_bytes)
 {
-    return parse_scaled(text, "KMGT", 1024, (uint64_t)1 << 60, ret_bytes);
+    return parse_scaled(text, "kmgt", 1024, (uint64_t)1 << 60, ret_bytes);
 }
 
 static int parse_port(const char *text, uint16_t *ret)

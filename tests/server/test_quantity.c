@@ -29,7 +29,7 @@ static void parse_rate_out_of_form_refuses_and_writes_nothing(void **state)
                                       "0",
                                       "0.0m",
                                       "k",
-                                      "20M",
+                                      "20q",
                                       "20mm",
                                       "20 m",
                                       "-1",
@@ -61,7 +61,9 @@ static void parse_size_counts_in_powers_of_1024(void **state)
     assert_int_equal(bytes, (uint64_t)2 << 40);
     assert_int_equal(throng_parse_size("0", &bytes), 0);
     assert_int_equal(bytes, 0);
-    assert_int_equal(throng_parse_size("1k", &bytes), THRONG_ERR_INVALID);
+    assert_int_equal(throng_parse_size("1k", &bytes), 0);
+    assert_int_equal(bytes, 1024);
+    assert_int_equal(throng_parse_size("1KiB", &bytes), THRONG_ERR_INVALID);
     assert_int_equal(throng_parse_size("99999999T", &bytes), THRONG_ERR_INVALID);
 }
 
