@@ -1,0 +1,256 @@
+/* The peer's rules, one by one: tit-for-tat, the roulette cache, windows, what is asked for first. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "peer/peer.h"
+
+static void *resize(void *user, void *block, size_t old_size, size_t new_size)
+{
+    if (new_size == 0) {
+        free(block);
+        return NULL;
+    }
+    return realloc(block, new_size);
+}
+
+static const throng_alloc heap = {.resize = resize};
+
+static throng_node *node_of(throng_profile profile)
+{
+    throng_node_config config;
+    throng_node_config_default(&config, profile);
+    memset(config.entropy, 42, sizeof config.entropy);
+    throng_node *node;
+    assert_int_equal(throng_node_new(&node, &config, &heap), 0);
+    return node;
+}
+
+static throng_addr peer_address(uint32_t i)
+{
+    return throng_addr_from_ipv4(198, 51, 100, (uint8_t)i, 5000);
+}
+
+static throng_object *object_of(throng_node *node, uint64_t size)
+{
+    throng_directions directions = {.size = size, .chunk_size = 1024};
+    memset(directions.object.bytes, 9, sizeof directions.object.bytes);
+    assert_int_equal(throng_node_join(node, 1, &directions, NULL, NULL), 0);
+    return node->objects[0];
+}
+
+static throng_neighbour *neighbour_with(throng_node *node, uint32_t i, uint32_t first, uint32_t end)
+{
+    throng_addr addr = peer_address(i);
+    throng_neighbour *n = throng_neighbour_add(node, &addr);
+    assert_non_null(n);
+    n->heard = n->proven = true;
+    throng_link *link = throng_link_get(node, n, node->objects[0]);
+    uint8_t bytes[32];
+    throng_writer w = throng_writer_on(bytes, sizeof bytes);
+    throng_chunk_set_encode_intervals(&w, &(throng_interval){first, end}, 1);
+    throng_reader r = throng_reader_on(bytes, throng_writer_size(&w));
+    throng_chunk_set set;
+    assert_int_equal(throng_chunk_set_decode(&set, &r), 0);
+    throng_link_learn(node, link, &set);
+    return n;
+}
+
+static void credit_of_a_stranger_is_the_tab_and_not_a_byte_more(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    throng_neighbour stranger = {.sent_bytes = 0};
+    assert_true(throng_credit_allows(node, &stranger, 4096));
+    assert_false(throng_credit_allows(node, &stranger, 4097));
+    stranger.sent_bytes = 4096;
+    assert_false(throng_credit_allows(node, &stranger, 1));
+    throng_node_free(node);
+}
+
+static void credit_of_a_giver_is_what_it_gave_and_ninety_percent(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    throng_neighbour giver = {.received_bytes = 100000, .sent_bytes = 100000};
+    assert_true(throng_credit_allows(node, &giver, 90000));
+    assert_false(throng_credit_allows(node, &giver, 90001));
+    throng_node_free(node);
+}
+
+static void credit_as_the_asker_reckons_it_never_passes_what_the_giver_allows(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    for (uint64_t gave = 0; gave < 200000; gave += 777) {
+        for (uint64_t got = 0; got < 2 * gave + 4096; got += 1024) {
+            throng_neighbour as_seen_here = {.sent_bytes = gave, .received_bytes = got};
+            throng_neighbour as_seen_there = {.sent_bytes = got, .received_bytes = gave};
+            uint64_t left = throng_credit_left(node, &as_seen_here, 0);
+            if (left > 0)
+                assert_true(throng_credit_allows(node, &as_seen_there, (uint32_t)left));
+        }
+    }
+    throng_node_free(node);
+}
+
+static void roulette_slot_k_is_chosen_k_times_as_often_as_slot_one(void **state)
+{
+    enum { SLOTS = 5, SPINS = 30000 };
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    object_of(node, 128 * 1024);
+    uint32_t counts[SLOTS] = {0};
+    for (uint32_t i = 0; i < SLOTS; i++)
+        neighbour_with(node, i, 0, 128);
+    for (uint32_t i = 0; i < SLOTS; i++)
+        throng_overlay_traded(node, node->neighbours[i]);
+    assert_int_equal(node->roulette_count, SLOTS);
+    for (uint32_t spin = 0; spin < SPINS; spin++) {
+        throng_addr named;
+        assert_int_equal(throng_overlay_recommend(node, NULL, &named, 1), 1);
+        counts[named.ip[15]]++;
+    }
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        double expected = SPINS * (i + 1) / 15.0;
+        assert_true(counts[i] > 0.9 * expected && counts[i] < 1.1 * expected);
+    }
+    throng_node_free(node);
+}
+
+static void roulette_keeps_as_many_slots_as_there_are_neighbours_the_latest(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    object_of(node, 128 * 1024);
+    for (uint32_t i = 0; i < 3; i++)
+        neighbour_with(node, i, 0, 128);
+    for (uint32_t round = 0; round < 10; round++)
+        throng_overlay_traded(node, node->neighbours[round % 2]);
+    throng_overlay_traded(node, node->neighbours[2]);
+    assert_int_equal(node->roulette_count, 3);
+    assert_int_equal(node->roulette[2], node->neighbours[2]->serial);
+    assert_int_equal(node->roulette[1], node->neighbours[1]->serial);
+    throng_node_free(node);
+}
+
+static void choice_prefers_the_chunk_that_fewest_neighbours_hold(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    object_of(node, 128 * 1024);
+    neighbour_with(node, 0, 0, 64);
+    neighbour_with(node, 1, 0, 64);
+    throng_neighbour *n = neighbour_with(node, 2, 0, 80); /* 64 … 79 are its own */
+    throng_choice choice;
+    throng_choose(node, n, &n->links[0], 4, &choice);
+    assert_int_equal(choice.chunks, 4);
+    for (uint32_t i = 0; i < choice.intervals_count; i++)
+        assert_true(choice.intervals[i].first >= 64 && choice.intervals[i].end <= 80);
+    throng_node_free(node);
+}
+
+static void choice_finishes_a_unit_before_it_begins_another(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    throng_object *object = object_of(node, 128 * 1024);
+    throng_neighbour *n = neighbour_with(node, 0, 0, 128);
+    throng_choice choice;
+    uint32_t units = 0;
+    for (uint32_t round = 0; round < 16; round++)
+        throng_choose(node, n, &n->links[0], 4, &choice);
+    for (uint32_t unit = 0; unit < object->geometry.metachunks; unit++)
+        units += throng_unit_find(object, unit) != NULL;
+    assert_int_equal(units, 4); /* 64 chunks chosen: four units, all of each */
+    throng_node_free(node);
+}
+
+static void choice_never_names_a_chunk_twice(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    object_of(node, 128 * 1024);
+    throng_neighbour *a = neighbour_with(node, 0, 0, 128), *b = neighbour_with(node, 1, 0, 128);
+    uint8_t named[128] = {0};
+    throng_choice choice;
+    for (uint32_t round = 0; round < 64; round++) {
+        throng_neighbour *n = round % 2 ? a : b;
+        throng_choose(node, n, &n->links[0], 3, &choice);
+        for (uint32_t i = 0; i < choice.intervals_count; i++)
+            for (uint32_t chunk = choice.intervals[i].first; chunk < choice.intervals[i].end; chunk++)
+                assert_int_equal(named[chunk]++, 0);
+    }
+    throng_node_free(node);
+}
+
+static void window_holds_what_arrived_and_falls_to_it(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    node->now = THRONG_SECOND;
+    for (uint32_t ms = 0; ms < 200; ms++) {
+        node->now += THRONG_MS;
+        throng_rate_add(&node->rate, node->now, 1);
+    }
+    throng_window_update(node);
+    assert_in_range(node->window, 190, 210); /* a chunk a millisecond: 200 ms of it */
+    node->now += THRONG_SECOND;
+    throng_window_update(node);
+    assert_int_equal(node->window, node->config.window_min);
+    throng_node_free(node);
+}
+
+typedef struct scarce {
+    uint32_t left;
+    size_t held;
+} scarce;
+
+static void *scarce_resize(void *user, void *block, size_t old_size, size_t new_size)
+{
+    scarce *s = user;
+    if (new_size > old_size && s->left-- == 0) {
+        s->left = 0;
+        return NULL;
+    }
+    s->held += new_size - old_size;
+    return resize(NULL, block, old_size, new_size);
+}
+
+static void node_with_a_heap_that_fails_anywhere_stays_whole(void **state)
+{
+    for (uint32_t allowed = 0; allowed < 60; allowed++) {
+        scarce s = {.left = allowed};
+        throng_alloc alloc = {.resize = scarce_resize, .user = &s};
+        throng_node_config config;
+        throng_node_config_default(&config, THRONG_PROFILE_THRONG);
+        throng_node *node;
+        if (throng_node_new(&node, &config, &alloc) < 0)
+            continue;
+        throng_directions directions = {.size = 300000, .chunk_size = 1024, .peers_count = 3};
+        for (uint32_t i = 0; i < 3; i++)
+            directions.peers[i] = peer_address(i);
+        throng_addr seeder = peer_address(9);
+        (void)!throng_node_join(node, 1, &directions, &seeder, NULL);
+        throng_datagram datagram;
+        for (throng_time now = 1; now < 2 * THRONG_SECOND; now += 50 * THRONG_MS) {
+            (void)!throng_node_tick(node, now);
+            for (int i = 0; i < 50 && throng_node_poll_send(node, now, &datagram); i++) {
+            }
+        }
+        throng_node_free(node);
+        assert_int_equal(s.held, 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(credit_of_a_stranger_is_the_tab_and_not_a_byte_more),
+        cmocka_unit_test(credit_of_a_giver_is_what_it_gave_and_ninety_percent),
+        cmocka_unit_test(credit_as_the_asker_reckons_it_never_passes_what_the_giver_allows),
+        cmocka_unit_test(roulette_slot_k_is_chosen_k_times_as_often_as_slot_one),
+        cmocka_unit_test(roulette_keeps_as_many_slots_as_there_are_neighbours_the_latest),
+        cmocka_unit_test(choice_prefers_the_chunk_that_fewest_neighbours_hold),
+        cmocka_unit_test(choice_finishes_a_unit_before_it_begins_another),
+        cmocka_unit_test(choice_never_names_a_chunk_twice),
+        cmocka_unit_test(window_holds_what_arrived_and_falls_to_it),
+        cmocka_unit_test(node_with_a_heap_that_fails_anywhere_stays_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
