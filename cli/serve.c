@@ -356,6 +356,10 @@ static bool answers(const serve *s)
     char answer[16] = "";
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     struct timeval patience = {.tv_usec = 500000};
+    char control[PATH_MAX + 32];
+    snprintf(control, sizeof(control), "%s/" SERVE_CONTROL_SOCKET, s->runtime);
+    if (access(control, F_OK) != 0) /* asking nginx would but put an error into its log */
+        return false;
     snprintf(un.sun_path, sizeof(un.sun_path), "%.90s/" SERVE_ORIGIN_SOCKET, s->runtime);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -447,7 +451,8 @@ static int serve_site(serve *s)
     if (code != THRONG_EXIT_OK)
         return code;
     if (s->options.uplink == NULL)
-        fprintf(stderr, "throng: taking the uplink for " UPLINK_DEFAULT "bit/s; --uplink RATE says what it is\n");
+        fprintf(stderr, "throng: taking the uplink for " UPLINK_DEFAULT
+                        " (bits per second); tell what it is with --uplink RATE\n");
     code = open_sockets(s);
     if (code == THRONG_EXIT_OK)
         code = write_config(s);

@@ -199,7 +199,7 @@ static void write_metrics_location(const char *indent, const char *runtime, FILE
 {
     /* What throngd tells of the site is the owner's: this machine alone may ask. */
     fprintf(out,
-            "%slocation /.throng/ {\n"
+            "%slocation ^~ /.throng/ {\n"
             "%s    throng off;\n"
             "%s    allow 127.0.0.1;\n"
             "%s    allow ::1;\n"
@@ -252,7 +252,7 @@ void serve_config_print_nginx(const serve_config *c, FILE *out)
     directive(out, "throng_daemon", c->runtime, "/board");
     fputs("\n# Within server { }, so that this machine can read /.throng/metrics and /.throng/status:\n", out);
     fprintf(out,
-            "location /.throng/ {\n"
+            "location ^~ /.throng/ {\n"
             "    throng off;\n"
             "    allow 127.0.0.1;\n"
             "    allow ::1;\n"
