@@ -20,7 +20,7 @@ static const layer layers[] = {
     {.folder = "sim", .may_use = {"core"}},
     {.folder = "report", .may_use = {"core"}},
     {.folder = "server", .may_use = {"core", "net"}},
-    {.folder = "cli", .may_use = {"core", "net"}},
+    {.folder = "cli", .may_use = {"core", "net", "sim", "report"}}, /* whose subcommands it has */
     {.folder = "lab", .may_use = {"core", "net"}},
     {.folder = "nginx", .may_use = {"core"}, .public_core_only = true},
 };

@@ -204,7 +204,6 @@ static const ban bans[] = {
     {NULL, "rand", "getrandom or RAND_bytes; the node's entropy in core/; the scenario's seed in sim/"},
     {NULL, "srand", "getrandom or RAND_bytes; the node's entropy in core/; the scenario's seed in sim/"},
     {NULL, "random", "getrandom or RAND_bytes; the node's entropy in core/; the scenario's seed in sim/"},
-    {NULL, "time", "the `now` that was given; clock_gettime at the edge"},
     {NULL, "gettimeofday", "the `now` that was given; clock_gettime at the edge"},
     {NULL, "localtime", "localtime_r"},
     {NULL, "gmtime", "gmtime_r"},
@@ -225,6 +224,9 @@ static const ban bans[] = {
     {"core", "exit", "a return code"},
     {"core", "getenv", "a field of the configuration"},
     {"core", "clock_gettime", "the `now` that was given"},
+    {"core", "time", "the `now` that was given"},
+    {"sim", "time", "the world's virtual `now`"},
+    {"nginx", "time", "ngx_time()"},
     {"core", "qsort", "a sort of bounded size that allocates nothing"},
 };
 
