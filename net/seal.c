@@ -7,7 +7,7 @@
 
 #include "memory.h"
 
-/* One short of 2^32, so that a counter can't come round to 0 even if it is raised once too often. */
+/* Never used itself, so that a counter can't come round to 0 even if it is raised once too often. */
 #define COUNTER_END UINT32_MAX
 
 typedef struct swarm_key {
@@ -143,8 +143,12 @@ int throng_keyring_add(throng_keyring *ring, const throng_key *key)
         if (error < 0)
             return error;
     }
-    ring->identities[vacant] = (identity){
-        .used = true, .key = place, .first = key->sender_id, .count = key->sender_count, .added = ++ring->added};
+    ring->identities[vacant] = (identity){.used = true,
+                                          .key = place,
+                                          .first = key->sender_id,
+                                          .count = key->sender_count,
+                                          .counter = key->counter,
+                                          .added = ++ring->added};
     ring->keys[place].newest = vacant;
     ring->count++;
     uint32_t top = ((uint32_t)vacant > place ? (uint32_t)vacant : place) + 1;

@@ -16,6 +16,7 @@ typedef struct throng_key {
      * has one; a server at 10 Gbit/s uses one up in an hour, so it keeps a few. */
     uint32_t sender_id;
     uint32_t sender_count;
+    uint32_t counter; /* the first to use; 0 unless sender_id has spoken under this key before */
 } throng_key;
 
 typedef struct throng_keyring throng_keyring;
