@@ -2,12 +2,12 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <net/hash.h>
 #include <net/quantity.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
-#include "units.h"
 
 enum option_key {
     OPTION_CHECKSUM = 0x100,
@@ -49,7 +49,7 @@ static const char *const doc =
     "Fetch URLs (http, https, ftp). Where the server says that there is a crowd, the others who fetch the same object "
     "help, and every byte is verified."
     "\vWith neither -o nor -O the content goes to standard output, but no binary content to a terminal. A file appears "
-    "under its name when it is whole; until then it is FILE.throng. Exit codes: throng help codes.";
+    "under its name when it is whole; until then it is FILE.part. Exit codes: throng help codes.";
 
 enum { PARALLEL_TRANSFERS = 8 };
 
@@ -98,7 +98,7 @@ static error_t parse_checksum(struct parsing *parsing, const char *text)
     throng_get_options *options = parsing->options;
     const char *digits = strchr(text, '=');
     bool known = strncmp(text, "sha-256=", 8) == 0 || strncmp(text, "sha256=", 7) == 0;
-    if (!known || !throng_hex_parse(digits + 1, options->checksum, sizeof(options->checksum))) {
+    if (!known || !throng_hash_from_hex(digits + 1, options->checksum)) {
         return refuse(parsing, "--checksum", text, "sha-256= and 64 hexadecimal digits");
     }
     options->checksum_given = true;
@@ -146,7 +146,7 @@ static error_t parse_value(int key, char *value, struct parsing *parsing)
     case OPTION_MODE:
         return parse_mode(parsing, value);
     case OPTION_KEY:
-        options->key_given = throng_hex_parse(value, options->key, sizeof(options->key));
+        options->key_given = throng_hash_from_hex(value, options->key);
         return options->key_given ? 0 : refuse(parsing, "--key", value, "the 64 hexadecimal digits of a public key");
     case OPTION_LIMIT_RATE:
         return throng_parse_rate(value, &options->rate_limit_bps) == 0

@@ -33,21 +33,19 @@ uint64_t throng_retry_after_s(const char *value, int64_t now_unix_s)
     return seconds > DAY_S ? DAY_S : (uint64_t)seconds;
 }
 
-/* What proves on resuming that the object is still the same: a strong ETag, or the date. */
-static void read_origin(throng_fetch *fetch, const throng_fetch_response *response, throng_sink_origin *ret)
+/* What proves on resuming that the object is still the same: a strong ETag, or the date (RFC 9110 section 13.1.5). */
+static const char *validator_of(throng_fetch *fetch)
 {
-    *ret = (throng_sink_origin){.size = response->object_size};
     const char *validator = throng_fetch_header(fetch, "ETag", 0);
     if (validator == NULL || strncmp(validator, "W/", 2) == 0) {
         validator = throng_fetch_header(fetch, "Last-Modified", 0);
     }
-    if (validator != NULL && strlen(validator) < sizeof(ret->validator)) {
-        snprintf(ret->validator, sizeof(ret->validator), "%s", validator);
-    }
+    return validator == NULL || strlen(validator) >= THRONG_STORE_VALIDATOR_MAX ? "" : validator;
 }
 
-static bool refuse_sink(throng_transfer *transfer, throng_exit code)
+static bool open_sink(throng_transfer *transfer, const char *validator, bool keep)
 {
+    throng_exit code = throng_sink_open_plain(transfer->sink, transfer->size, validator, keep);
     if (code != THRONG_EXIT_OK) {
         throng_transfer_fail_sink(transfer, code);
     }
@@ -56,34 +54,41 @@ static bool refuse_sink(throng_transfer *transfer, throng_exit code)
 
 /* ---- the head of an answer ---- */
 
+/* A stream can't begin anew: it goes on only if this is provably the version that it has the beginning of. */
+static bool take_whole_again(throng_transfer *transfer, const char *validator)
+{
+    bool same = validator[0] != '\0' && strcmp(validator, throng_sink_validator(transfer->sink)) == 0 &&
+                transfer->size == throng_sink_size(transfer->sink);
+    if (!same) {
+        throng_transfer_fail(transfer, THRONG_EXIT_CUT,
+                             "broke off, and the server has no way to send the rest of the same version");
+        return false;
+    }
+    transfer->skip = throng_sink_position(transfer->sink);
+    return true;
+}
+
 /* The whole object, though perhaps a part was asked for. */
 static bool take_whole(throng_transfer *transfer, throng_fetch *fetch, const throng_fetch_response *response)
 {
-    throng_sink_origin origin;
-    const throng_sink_origin *before = throng_sink_origin_get(transfer->sink);
-    read_origin(fetch, response, &origin);
+    const char *validator = validator_of(fetch);
     transfer->attempt_first = 0;
+    transfer->size = response->object_size;
     if (throng_sink_is_stream(transfer->sink) && throng_sink_position(transfer->sink) > 0) {
-        bool same = origin.validator[0] != '\0' && strcmp(origin.validator, before->validator) == 0 &&
-                    origin.size == before->size;
-        if (!same) {
-            throng_transfer_fail(transfer, THRONG_EXIT_CUT,
-                                 "broke off, and the server has no way to send the rest of the same version");
-            return false;
-        }
-        transfer->skip = throng_sink_position(transfer->sink);
-        return true;
+        return take_whole_again(transfer, validator);
+    }
+    transfer->here_already = transfer->size >= 0 && throng_sink_finished_size(transfer->sink) == transfer->size &&
+                             !transfer->options->checksum_given;
+    if (transfer->here_already) {
+        return false;
     }
     transfer->shares.left_over = 0;
     transfer->shares.origin = 0;
-    transfer->size = response->object_size;
-    return refuse_sink(transfer, throng_sink_open(transfer->sink, &origin, false));
+    return open_sink(transfer, validator, false);
 }
 
 static bool take_part(throng_transfer *transfer, throng_fetch *fetch, const throng_fetch_response *response)
 {
-    throng_sink_origin origin;
-    read_origin(fetch, response, &origin);
     if (!response->ranged || response->range_first != transfer->attempt_first) {
         throng_transfer_fail(transfer, THRONG_EXIT_RANGE, "the server sent another part than the one asked for");
         return false;
@@ -93,7 +98,11 @@ static bool take_part(throng_transfer *transfer, throng_fetch *fetch, const thro
     } else if (response->content_length >= 0) { /* FTP */
         transfer->size = (int64_t)transfer->attempt_first + response->content_length;
     }
-    return refuse_sink(transfer, throng_sink_open(transfer->sink, &origin, true));
+    if (!open_sink(transfer, validator_of(fetch), true)) {
+        return false;
+    }
+    transfer->restart = throng_sink_position(transfer->sink) != transfer->attempt_first;
+    return !transfer->restart; /* what was left over is of no use after all */
 }
 
 static void take_directions(throng_transfer *transfer, throng_fetch *fetch, const throng_fetch_response *response,
@@ -150,21 +159,21 @@ static throng_fetch_verdict on_body(throng_fetch *fetch, const uint8_t *bytes, s
 
 /* ---- the end of an answer ---- */
 
-/* 416: the part asked for lies outside. It may be that all is here already. */
+/* 416: the part asked for lies outside. It may be that all is here already; otherwise it is another object now. */
 static void judge_unsatisfiable(throng_transfer *transfer, throng_fetch *fetch)
 {
     const char *range = throng_fetch_header(fetch, "Content-Range", 0);
     uint64_t size = 0;
-    throng_sink_origin origin = *throng_sink_origin_get(transfer->sink);
-    if (range != NULL && sscanf(range, "bytes */%20" SCNu64, &size) == 1 && size == transfer->attempt_first) {
-        if (refuse_sink(transfer, throng_sink_open(transfer->sink, &origin, true))) {
-            throng_transfer_complete(transfer, size);
-        }
+    if (range == NULL || sscanf(range, "bytes */%20" SCNu64, &size) != 1 || size != transfer->attempt_first) {
+        throng_transfer_fail(transfer, THRONG_EXIT_RANGE,
+                             "cannot resume: %" PRIu64 " bytes are here, the server has another version; leave out -C",
+                             transfer->attempt_first);
         return;
     }
-    throng_transfer_fail(transfer, THRONG_EXIT_RANGE,
-                         "cannot resume: %" PRIu64 " bytes are here, but the server has %s%" PRIu64,
-                         transfer->attempt_first, size > 0 ? "" : "no such part; it said ", size);
+    transfer->size = (int64_t)size;
+    if (open_sink(transfer, throng_sink_validator(transfer->sink), true)) {
+        throng_transfer_complete(transfer, size);
+    }
 }
 
 static void on_patience(uv_timer_t *timer)
@@ -251,6 +260,20 @@ static void judge_error(throng_transfer *transfer, throng_fetch *fetch, int erro
                          *detail == '\0' ? throng_fetch_error_text(error) : detail);
 }
 
+static void start_over_or_end(throng_transfer *transfer)
+{
+    if (transfer->here_already) {
+        transfer->shares.left_over = (uint64_t)transfer->size;
+        throng_transfer_here_already(transfer);
+        return;
+    }
+    transfer->restart = false;
+    transfer->shares.left_over = 0;
+    if (open_sink(transfer, "", false)) {
+        throng_plain_start(transfer);
+    }
+}
+
 static void on_done(throng_fetch *fetch, int error, void *user)
 {
     throng_transfer *transfer = user;
@@ -259,7 +282,9 @@ static void on_done(throng_fetch *fetch, int error, void *user)
     if (transfer->code != THRONG_EXIT_OK) {
         return; /* a callback has said why already */
     }
-    if (error == 0 && transfer->directed) {
+    if (transfer->restart || transfer->here_already) {
+        start_over_or_end(transfer);
+    } else if (error == 0 && transfer->directed) {
         throng_time took = throng_transfer_now(transfer) - transfer->asked;
         if (transfer->no_crowd) {
             throng_plain_start(transfer);
@@ -279,15 +304,15 @@ static void on_done(throng_fetch *fetch, int error, void *user)
 
 void throng_plain_start(throng_transfer *transfer)
 {
-    char if_range[300];
+    char if_range[THRONG_STORE_VALIDATOR_MAX + 16];
     const char *headers[3] = {NULL};
     size_t count = 0;
     throng_fetch_request request;
     const throng_get_options *options = transfer->options;
-    const char *validator = throng_sink_origin_get(transfer->sink)->validator;
+    const char *validator = throng_sink_validator(transfer->sink);
     uint64_t here = throng_sink_position(transfer->sink);
     if (here == 0) {
-        here = throng_sink_left_over(transfer->sink);
+        here = throng_sink_left_over(transfer->sink, &validator);
         transfer->shares.left_over = here;
     }
     throng_fetch_request_default(&request);

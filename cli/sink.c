@@ -2,14 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <openssl/evp.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,21 +17,24 @@ enum {
 };
 
 struct throng_sink {
-    char *name;    /* final */
-    char *partial; /* NULL for a stream */
-    char *state;
-    int fd;    /* the partial file, or the stream */
-    int spool; /* of a stream in crowd mode */
+    char *name;   /* as given */
+    char *path;   /* of the file, symbolic links followed; of a stream's spool */
+    char *part;   /* what the store leaves for -C */
+    char *folder; /* of the spool */
+    throng_store *store;
+    throng_store_left left;
+    int64_t finished_size;
+    int fd; /* of a stream */
     bool stream;
     bool terminal;
     bool resume;
-    bool adopted;   /* the leftover stands under the final name */
-    bool created;   /* there is a partial file of ours */
-    bool committed; /* it has its final name */
-    mode_t mode;    /* of the file to be replaced; 0 if there is none */
-    uint64_t left_over;
+    bool left_over; /* `left` is filled in, plain, and not yet opened */
+    bool plain;     /* the store is */
+    bool committed;
+    bool kept;
     uint64_t position;
-    throng_sink_origin origin;
+    int64_t size;
+    char validator[THRONG_STORE_VALIDATOR_MAX];
     EVP_MD_CTX *digest; /* of a stream */
     char problem[192];
 };
@@ -55,6 +56,23 @@ static throng_exit fail_write(throng_sink *sink)
     return fail(sink, THRONG_EXIT_WRITE, "cannot write: %s", strerror(errno));
 }
 
+static throng_exit fail_memory(throng_sink *sink)
+{
+    return fail(sink, THRONG_EXIT_MEMORY, "out of memory");
+}
+
+static throng_exit fail_disk(throng_sink *sink, int error)
+{
+    switch (error) {
+    case THRONG_DISK_ERR_BUSY:
+        return fail(sink, THRONG_EXIT_IN_USE, "%s", throng_disk_error_text(error));
+    case THRONG_ERR_NO_MEMORY:
+        return fail_memory(sink);
+    default:
+        return fail(sink, THRONG_EXIT_WRITE, "cannot write: %s", throng_disk_error_text(error));
+    }
+}
+
 const char *throng_sink_problem(const throng_sink *sink)
 {
     return sink->problem;
@@ -65,24 +83,20 @@ const char *throng_sink_name(const throng_sink *sink)
     return sink->name;
 }
 
-const char *throng_sink_partial_name(const throng_sink *sink)
-{
-    return sink->partial;
-}
-
 bool throng_sink_is_stream(const throng_sink *sink)
 {
     return sink->stream;
 }
 
-uint64_t throng_sink_left_over(const throng_sink *sink)
+uint64_t throng_sink_left_over(const throng_sink *sink, const char **ret_validator)
 {
-    return sink->left_over;
+    *ret_validator = sink->left_over ? sink->left.validator : "";
+    return sink->left_over ? sink->left.first_bytes : 0;
 }
 
-const throng_sink_origin *throng_sink_origin_get(const throng_sink *sink)
+int64_t throng_sink_finished_size(const throng_sink *sink)
 {
-    return &sink->origin;
+    return sink->finished_size;
 }
 
 uint64_t throng_sink_position(const throng_sink *sink)
@@ -90,44 +104,19 @@ uint64_t throng_sink_position(const throng_sink *sink)
     return sink->position;
 }
 
-/* ---- what an earlier run left ---- */
-
-static bool load_origin(const char *path, throng_sink_origin *ret)
+const char *throng_sink_validator(const throng_sink *sink)
 {
-    json_t *root = json_load_file(path, 0, NULL);
-    const char *validator = NULL;
-    json_int_t size = -1;
-    int sparse = 0;
-    bool good = json_unpack(root, "{s:s, s:I, s:b}", "validator", &validator, "size", &size, "sparse", &sparse) == 0 &&
-                strlen(validator) < sizeof(ret->validator) && strpbrk(validator, "\r\n") == NULL;
-    if (good) {
-        *ret = (throng_sink_origin){.size = size < 0 ? -1 : size, .sparse = sparse != 0};
-        snprintf(ret->validator, sizeof(ret->validator), "%s", validator);
-    }
-    json_decref(root);
-    return good;
+    return sink->validator;
 }
 
-static bool save_origin(const throng_sink *sink)
+int64_t throng_sink_size(const throng_sink *sink)
 {
-    json_t *root = json_pack("{s:s, s:I, s:b}", "validator", sink->origin.validator, "size",
-                             (json_int_t)sink->origin.size, "sparse", sink->origin.sparse ? 1 : 0);
-    bool good = root != NULL && json_dump_file(root, sink->state, JSON_COMPACT) == 0;
-    json_decref(root);
-    return good;
+    return sink->size;
 }
 
-/* Our own partial file if its state is there, too; else a file under the final name that another program began. */
-static void find_left_over(throng_sink *sink)
+throng_store *throng_sink_store(throng_sink *sink)
 {
-    struct stat partial;
-    struct stat final;
-    if (stat(sink->partial, &partial) == 0 && S_ISREG(partial.st_mode) && load_origin(sink->state, &sink->origin)) {
-        sink->left_over = sink->origin.sparse ? 0 : (uint64_t)partial.st_size;
-    } else if (stat(sink->name, &final) == 0 && S_ISREG(final.st_mode)) {
-        sink->adopted = true;
-        sink->left_over = (uint64_t) final.st_size;
-    }
+    return sink->store;
 }
 
 /* ---- making one ---- */
@@ -139,7 +128,7 @@ static throng_exit become_stream(throng_sink *sink, int fd)
     sink->terminal = isatty(fd) != 0;
     sink->digest = EVP_MD_CTX_new();
     if (sink->digest == NULL || EVP_DigestInit_ex(sink->digest, EVP_sha256(), NULL) != 1) {
-        return fail(sink, THRONG_EXIT_MEMORY, "out of memory");
+        return fail_memory(sink);
     }
     if (sink->resume) {
         return fail(sink, THRONG_EXIT_USAGE, "-C needs a file: give -o FILE or -O");
@@ -147,39 +136,26 @@ static throng_exit become_stream(throng_sink *sink, int fd)
     return THRONG_EXIT_OK;
 }
 
-static char *join(const char *a, const char *b)
-{
-    char *joined = NULL;
-    return asprintf(&joined, "%s%s", a, b) < 0 ? NULL : joined;
-}
-
-static throng_exit become_file(throng_sink *sink, const char *path)
+static throng_exit become_file(throng_sink *sink)
 {
     struct stat there;
-    bool exists = stat(path, &there) == 0;
+    bool exists = stat(sink->name, &there) == 0;
     if (exists && S_ISDIR(there.st_mode)) {
-        return fail(sink, THRONG_EXIT_WRITE, "cannot write: it is a directory");
+        return fail_disk(sink, THRONG_DISK_ERR_FOLDER);
     }
     if (exists && !S_ISREG(there.st_mode)) { /* /dev/null, a named pipe */
-        int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        int fd = open(sink->name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
         return fd < 0 ? fail_write(sink) : become_stream(sink, fd);
     }
-    if (exists) { /* through a symbolic link: replace the file, not the link */
-        char *real = realpath(path, NULL);
-        if (real == NULL) {
-            return fail_write(sink);
-        }
-        free(sink->name);
-        sink->name = real;
-        sink->mode = there.st_mode & 07777;
+    /* Through a symbolic link: the file is to be replaced, not the link. */
+    sink->path = exists ? realpath(sink->name, NULL) : strdup(sink->name);
+    if (sink->path == NULL || asprintf(&sink->part, "%s.part", sink->path) < 0) {
+        return fail_memory(sink);
     }
-    sink->partial = join(sink->name, ".throng");
-    sink->state = join(sink->name, ".throng.json");
-    if (sink->partial == NULL || sink->state == NULL) {
-        return fail(sink, THRONG_EXIT_MEMORY, "out of memory");
-    }
-    if (sink->resume) {
-        find_left_over(sink);
+    if (sink->resume && throng_store_peek(&sink->left, sink->path) == 0) {
+        sink->left_over = sink->left.plain && sink->left.first_bytes > 0;
+    } else if (sink->resume && exists) {
+        sink->finished_size = there.st_size;
     }
     return THRONG_EXIT_OK;
 }
@@ -195,15 +171,29 @@ throng_exit throng_sink_new(throng_sink **ret, const char *path, bool resume)
     *ret = sink;
     sink->name = name;
     sink->fd = -1;
-    sink->spool = -1;
     sink->resume = resume;
-    sink->origin.size = -1;
+    sink->size = -1;
+    sink->finished_size = -1;
     if (!to_stdout) {
-        return become_file(sink, path);
+        return become_file(sink);
     }
     throng_exit code = become_stream(sink, STDOUT_FILENO);
     sink->terminal = sink->terminal && path == NULL; /* "-o -" insists, as with curl */
     return code;
+}
+
+static void close_store(throng_sink *sink, bool keep)
+{
+    if (sink->store != NULL && !keep && !sink->committed) {
+        throng_store_discard(sink->store);
+    }
+    throng_store_free(sink->store);
+    sink->store = NULL;
+    if (sink->folder != NULL) {
+        rmdir(sink->folder);
+        free(sink->folder);
+        sink->folder = NULL;
+    }
 }
 
 void throng_sink_free(throng_sink *sink)
@@ -211,92 +201,46 @@ void throng_sink_free(throng_sink *sink)
     if (sink == NULL) {
         return;
     }
+    close_store(sink, sink->kept);
     if (sink->fd > STDERR_FILENO) {
         close(sink->fd);
     }
-    if (sink->spool >= 0) {
-        close(sink->spool);
-    }
     EVP_MD_CTX_free(sink->digest);
     free(sink->name);
-    free(sink->partial);
-    free(sink->state);
+    free(sink->path);
+    free(sink->part);
     free(sink);
 }
 
-/* ---- opening ---- */
+/* ---- bytes in order ---- */
 
-/* Locked, so that two programs never write into one partial file. */
-static throng_exit open_partial(throng_sink *sink)
+static throng_exit open_store(throng_sink *sink, const throng_store_config *config)
 {
-    mode_t mode = sink->mode != 0 ? sink->mode & 0777 : 0666;
-    int fd = open(sink->partial, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
-    if (fd < 0) {
-        return fail_write(sink);
-    }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        close(fd);
-        return fail(sink, THRONG_EXIT_IN_USE, "another throng is writing it");
-    }
-    sink->fd = fd;
-    sink->created = true;
-    return THRONG_EXIT_OK;
+    int error = throng_store_open(&sink->store, config);
+    sink->left_over = false;
+    return error == 0 ? THRONG_EXIT_OK : fail_disk(sink, error);
 }
 
-static throng_exit reserve(throng_sink *sink, int64_t size)
+throng_exit throng_sink_open_plain(throng_sink *sink, int64_t size, const char *validator, bool keep)
 {
-    struct stat now;
-    if (size <= 0 || fstat(sink->fd, &now) != 0) {
+    throng_store_config config;
+    sink->size = size;
+    snprintf(sink->validator, sizeof(sink->validator), "%s", validator);
+    if (sink->stream || (keep && sink->store != NULL)) {
         return THRONG_EXIT_OK;
     }
-    /* Where a file system can't reserve, the write itself will tell. */
-    if (fallocate(sink->fd, FALLOC_FL_KEEP_SIZE, 0, size) != 0 &&
-        (errno == ENOSPC || errno == EFBIG || errno == EDQUOT)) {
-        return fail(sink, THRONG_EXIT_WRITE, "cannot write %lld bytes: %s", (long long)size, strerror(errno));
-    }
-    return THRONG_EXIT_OK;
-}
-
-throng_exit throng_sink_open(throng_sink *sink, const throng_sink_origin *origin, bool keep)
-{
-    sink->origin = *origin;
-    if (sink->stream) {
-        return THRONG_EXIT_OK;
-    }
-    if (sink->fd < 0) {
-        if (keep && sink->adopted && rename(sink->name, sink->partial) != 0) {
-            return fail_write(sink);
-        }
-        throng_exit code = open_partial(sink);
-        if (code != THRONG_EXIT_OK) {
-            return code;
-        }
-    }
-    struct stat now;
-    if ((!keep && ftruncate(sink->fd, 0) != 0) || fstat(sink->fd, &now) != 0 || !save_origin(sink)) {
-        return fail_write(sink);
-    }
-    sink->position = (uint64_t)now.st_size;
-    return reserve(sink, origin->size);
-}
-
-/* ---- writing ---- */
-
-static throng_exit write_at(throng_sink *sink, const uint8_t *bytes, size_t size, uint64_t offset)
-{
-    while (size > 0) {
-        ssize_t wrote = pwrite(sink->fd, bytes, size, (off_t)offset);
-        if (wrote < 0 && errno == EINTR) {
-            continue;
-        }
-        if (wrote <= 0) {
-            return fail_write(sink);
-        }
-        bytes += wrote;
-        size -= (size_t)wrote;
-        offset += (uint64_t)wrote;
-    }
-    return THRONG_EXIT_OK;
+    close_store(sink, false);
+    throng_store_config_default(&config);
+    config.path = sink->path;
+    config.resume = keep;
+    config.overwrite = true;
+    config.validator = validator;
+    config.size_known =
+        size >= 0 && throng_geometry_init(&config.geometry, (uint64_t)size, THRONG_CHUNK_SIZE_DEFAULT) == 0;
+    sink->plain = true;
+    throng_exit code = open_store(sink, &config);
+    sink->position = code == THRONG_EXIT_OK ? throng_store_first_bytes(sink->store) : 0;
+    return code;
 }
 
 static throng_exit write_stream(throng_sink *sink, const uint8_t *bytes, size_t size)
@@ -327,29 +271,82 @@ static throng_exit write_stream(throng_sink *sink, const uint8_t *bytes, size_t 
 
 throng_exit throng_sink_append(throng_sink *sink, const uint8_t *bytes, size_t size)
 {
-    throng_exit code = sink->stream ? write_stream(sink, bytes, size) : write_at(sink, bytes, size, sink->position);
+    throng_exit code = THRONG_EXIT_OK;
+    if (size == 0) {
+        return code;
+    }
+    if (sink->stream) {
+        code = write_stream(sink, bytes, size);
+    } else {
+        int error = throng_store_write_http(sink->store, sink->position, bytes, size);
+        code = error == 0 ? THRONG_EXIT_OK : fail_disk(sink, error);
+    }
     if (code == THRONG_EXIT_OK) {
         sink->position += size;
     }
     return code;
 }
 
-/* ---- random access ---- */
+/* ---- units in any order ---- */
 
-int throng_sink_random(throng_sink *sink)
+static throng_exit make_spool(throng_sink *sink)
 {
-    if (!sink->stream) {
-        return sink->fd;
+    const char *folder = getenv("TMPDIR");
+    folder = folder == NULL || *folder == '\0' ? "/var/tmp" : folder;
+    if (asprintf(&sink->folder, "%s/throng-XXXXXX", folder) < 0) {
+        sink->folder = NULL;
+        return fail_memory(sink);
     }
-    if (sink->spool < 0) {
-        const char *directory = getenv("TMPDIR");
-        directory = directory == NULL || *directory == '\0' ? "/var/tmp" : directory;
-        sink->spool = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-        if (sink->spool < 0) {
-            fail(sink, THRONG_EXIT_WRITE, "cannot make a temporary file in %s: %s", directory, strerror(errno));
+    if (mkdtemp(sink->folder) == NULL) {
+        free(sink->folder);
+        sink->folder = NULL;
+        return fail(sink, THRONG_EXIT_WRITE, "cannot make a temporary folder in %s: %s", folder, strerror(errno));
+    }
+    free(sink->path);
+    sink->path = NULL;
+    if (asprintf(&sink->path, "%s/spool", sink->folder) < 0) {
+        sink->path = NULL;
+        return fail_memory(sink);
+    }
+    return THRONG_EXIT_OK;
+}
+
+throng_exit throng_sink_open_crowd(throng_sink *sink, const throng_hash *object, const throng_geometry *geometry)
+{
+    throng_store_config config;
+    close_store(sink, false);
+    if (sink->stream) {
+        throng_exit code = make_spool(sink);
+        if (code != THRONG_EXIT_OK) {
+            return code;
         }
     }
-    return sink->spool;
+    throng_store_config_default(&config);
+    config.path = sink->path;
+    config.object = object;
+    config.geometry = *geometry;
+    config.resume = sink->resume;
+    config.overwrite = true;
+    sink->plain = false;
+    sink->size = (int64_t)geometry->size;
+    return open_store(sink, &config);
+}
+
+int throng_sink_take_plain(throng_sink *sink, uint64_t *ret_size)
+{
+    uint64_t size = sink->left_over ? sink->left.first_bytes : sink->position;
+    if (sink->stream || size == 0 || (!sink->left_over && (sink->store == NULL || !sink->plain))) {
+        return -1;
+    }
+    int fd = open(sink->part, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        close_store(sink, true);
+        unlink(sink->part); /* its bytes live on in fd, and are written anew as they verify */
+        sink->left_over = false;
+        sink->position = 0;
+        *ret_size = size;
+    }
+    return fd;
 }
 
 static bool takes_more(int fd)
@@ -364,85 +361,60 @@ throng_exit throng_sink_pass_on(throng_sink *sink, uint64_t end)
     uint64_t passed = 0;
     while (sink->position < end && passed < STREAM_BUFFER && takes_more(sink->fd)) {
         size_t size = end - sink->position < sizeof(slice) ? (size_t)(end - sink->position) : sizeof(slice);
-        ssize_t got = pread(sink->spool, slice, size, (off_t)sink->position);
-        if (got <= 0) {
-            return fail(sink, THRONG_EXIT_READ, "cannot read the temporary file: %s",
-                        got < 0 ? strerror(errno) : "it is short");
+        int error = throng_store_read(sink->store, sink->position, slice, size);
+        if (error != 0) {
+            return fail(sink, THRONG_EXIT_READ, "cannot read the temporary file: %s", throng_disk_error_text(error));
         }
-        throng_exit code = throng_sink_append(sink, slice, (size_t)got);
+        throng_exit code = throng_sink_append(sink, slice, size);
         if (code != THRONG_EXIT_OK) {
             return code;
         }
-        passed += (uint64_t)got;
+        passed += size;
     }
     return THRONG_EXIT_OK;
 }
 
 /* ---- the end ---- */
 
-static throng_exit digest_file(throng_sink *sink, EVP_MD_CTX *digest)
+throng_exit throng_sink_digest(throng_sink *sink, throng_hash *ret)
 {
-    enum { BLOCK = 256 * 1024 };
-    uint8_t *block = malloc(BLOCK);
-    if (block == NULL) {
-        return fail(sink, THRONG_EXIT_MEMORY, "out of memory");
+    if (!sink->stream) {
+        int error = throng_store_hash(sink->store, ret);
+        return error == 0 ? THRONG_EXIT_OK
+                          : fail(sink, THRONG_EXIT_READ, "cannot read back: %s", throng_disk_error_text(error));
     }
-    off_t offset = 0;
-    ssize_t got = 0;
-    while ((got = pread(sink->fd, block, BLOCK, offset)) > 0) {
-        EVP_DigestUpdate(digest, block, (size_t)got);
-        offset += got;
-    }
-    free(block);
-    return got < 0 ? fail(sink, THRONG_EXIT_READ, "cannot read back: %s", strerror(errno)) : THRONG_EXIT_OK;
-}
-
-throng_exit throng_sink_digest(throng_sink *sink, uint8_t ret[static 32])
-{
     EVP_MD_CTX *digest = EVP_MD_CTX_new();
-    throng_exit code = THRONG_EXIT_OK;
-    if (digest == NULL) {
-        return fail(sink, THRONG_EXIT_MEMORY, "out of memory");
+    if (digest == NULL || EVP_MD_CTX_copy_ex(digest, sink->digest) != 1) {
+        EVP_MD_CTX_free(digest);
+        return fail_memory(sink);
     }
-    if (sink->stream) {
-        EVP_MD_CTX_copy_ex(digest, sink->digest);
-    } else {
-        EVP_DigestInit_ex(digest, EVP_sha256(), NULL);
-        code = digest_file(sink, digest);
-    }
-    if (code == THRONG_EXIT_OK) {
-        EVP_DigestFinal_ex(digest, ret, NULL);
-    }
+    EVP_DigestFinal_ex(digest, ret->bytes, NULL);
     EVP_MD_CTX_free(digest);
-    return code;
+    return THRONG_EXIT_OK;
 }
 
-throng_exit throng_sink_commit(throng_sink *sink, uint64_t size)
+throng_exit throng_sink_commit(throng_sink *sink, bool verified)
 {
     if (sink->stream) {
         return THRONG_EXIT_OK;
     }
-    if (ftruncate(sink->fd, (off_t)size) != 0 || (sink->mode != 0 && fchmod(sink->fd, sink->mode) != 0)) {
-        return fail_write(sink);
-    }
-    if (rename(sink->partial, sink->name) != 0) {
-        return fail(sink, THRONG_EXIT_WRITE, "cannot rename %s: %s", sink->partial, strerror(errno));
-    }
-    unlink(sink->state);
-    sink->committed = true;
-    return THRONG_EXIT_OK;
+    int error = throng_store_commit(sink->store, !verified);
+    sink->committed = error == 0;
+    return error == 0 ? THRONG_EXIT_OK : fail_disk(sink, error);
 }
 
-bool throng_sink_abandon(throng_sink *sink, bool keep)
+const char *throng_sink_abandon(throng_sink *sink, bool keep)
 {
     struct stat now;
-    if (sink->stream || !sink->created || sink->committed) {
-        return false;
+    bool untouched = sink->store == NULL; /* what an earlier run left is as it was */
+    sink->kept = keep || untouched;
+    if (sink->stream || sink->committed || !sink->kept || stat(sink->part, &now) != 0) {
+        return NULL;
     }
-    if (keep && fstat(sink->fd, &now) == 0 && now.st_size > 0) {
-        return true;
+    bool empty = !untouched && (sink->plain ? sink->position == 0 : throng_store_units_verified(sink->store) == 0);
+    if (empty) {
+        sink->kept = false;
+        return NULL;
     }
-    unlink(sink->state);
-    unlink(sink->partial);
-    return false;
+    return sink->part;
 }

@@ -7,7 +7,6 @@
 
 #include "command.h"
 #include "crowd.h"
-#include "units.h"
 
 throng_time throng_transfer_now(const throng_transfer *transfer)
 {
@@ -31,7 +30,7 @@ void throng_transfer_init(throng_transfer *transfer, const throng_get_options *o
 
 /* ---- the end ---- */
 
-static void end(throng_transfer *transfer)
+void throng_transfer_end(throng_transfer *transfer)
 {
     if (transfer->phase == THRONG_TRANSFER_ENDED) {
         return;
@@ -50,12 +49,12 @@ static void on_left(throng_crowd *crowd, void *user)
     throng_transfer *transfer = user;
     transfer->shares = throng_transfer_shares(transfer);
     transfer->crowd = NULL;
-    end(transfer);
+    throng_transfer_end(transfer);
 }
 
 static void on_end_timer(uv_timer_t *timer)
 {
-    end(timer->data);
+    throng_transfer_end(timer->data);
 }
 
 static void leave(throng_transfer *transfer)
@@ -97,35 +96,35 @@ void throng_transfer_fail(throng_transfer *transfer, throng_exit code, const cha
     transfer->ended = throng_transfer_now(transfer);
     transfer->shares = throng_transfer_shares(transfer);
     drop_fetch(transfer);
-    bool worthless = code == THRONG_EXIT_CHECKSUM;
-    if (throng_sink_abandon(transfer->sink, !worthless)) {
+    const char *left = throng_sink_abandon(transfer->sink, code != THRONG_EXIT_CHECKSUM);
+    if (left != NULL && code != THRONG_EXIT_IN_USE) {
         size_t length = strlen(transfer->problem);
-        snprintf(transfer->problem + length, sizeof(transfer->problem) - length, "; -C takes up %s",
-                 throng_sink_partial_name(transfer->sink));
+        snprintf(transfer->problem + length, sizeof(transfer->problem) - length, "; -C takes up %s", left);
     }
     leave(transfer);
 }
 
 void throng_transfer_fail_sink(throng_transfer *transfer, throng_exit code)
 {
-    throng_transfer_fail(transfer, code, "%s: %s", throng_sink_name(transfer->sink),
+    const char *name = throng_sink_name(transfer->sink);
+    throng_transfer_fail(transfer, code, "%s: %s", strcmp(name, "-") == 0 ? "standard output" : name,
                          throng_sink_problem(transfer->sink));
 }
 
 static bool checksum_matches(throng_transfer *transfer)
 {
-    uint8_t digest[32];
-    char found[65];
+    throng_hash digest;
+    char found[THRONG_HEX_SIZE];
     if (!transfer->options->checksum_given) {
         return true;
     }
-    throng_exit code = throng_sink_digest(transfer->sink, digest);
+    throng_exit code = throng_sink_digest(transfer->sink, &digest);
     if (code != THRONG_EXIT_OK) {
         throng_transfer_fail_sink(transfer, code);
         return false;
     }
-    if (memcmp(digest, transfer->options->checksum, sizeof(digest)) != 0) {
-        throng_hex_format(digest, sizeof(digest), found);
+    if (memcmp(digest.bytes, transfer->options->checksum, sizeof(digest.bytes)) != 0) {
+        throng_hash_to_hex(digest.bytes, found);
         throng_transfer_fail(transfer, THRONG_EXIT_CHECKSUM,
                              "the content is not what --checksum says: it has sha-256=%s", found);
         return false;
@@ -140,22 +139,28 @@ void throng_transfer_complete(throng_transfer *transfer, uint64_t size)
     if (!checksum_matches(transfer)) {
         return;
     }
-    throng_exit code = throng_sink_commit(transfer->sink, size);
+    throng_exit code = throng_sink_commit(transfer->sink, transfer->units_verified);
     if (code != THRONG_EXIT_OK) {
         throng_transfer_fail_sink(transfer, code);
         return;
     }
     transfer->ended = throng_transfer_now(transfer);
-    if (transfer->options->key_given && !transfer->verified) {
+    if (transfer->options->key_given && !transfer->units_verified) {
         transfer->code = THRONG_EXIT_UNVERIFIED;
         snprintf(transfer->problem, sizeof(transfer->problem),
-                 "it is here, but came over plain HTTP: nothing was signed with --key");
+                 "it is here, but unverified: nothing signed with --key came with it");
     }
     if (transfer->crowd != NULL && transfer->options->stay_s > 0) {
         transfer->phase = THRONG_TRANSFER_STAY;
         uv_timer_start(&transfer->timer, on_stayed, transfer->options->stay_s * 1000, 0);
         return;
     }
+    leave(transfer);
+}
+
+void throng_transfer_here_already(throng_transfer *transfer)
+{
+    transfer->ended = throng_transfer_now(transfer);
     leave(transfer);
 }
 

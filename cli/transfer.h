@@ -51,10 +51,13 @@ struct throng_transfer {
     uint64_t skip;          /* bytes of a body that a stream has passed on before */
     uint32_t retries;       /* without progress */
     bool asked_range;
-    bool no_crowd;    /* the crowd was tried and is of no use */
-    bool directed;    /* the answer is directions */
-    bool body_wanted; /* the answer is content */
-    bool verified;    /* every byte by the manifest, or the whole by --checksum */
+    bool no_crowd;       /* the crowd was tried and is of no use */
+    bool restart;        /* what was left over is not of this version: begin anew */
+    bool here_already;   /* the file is there, whole (-C) */
+    bool directed;       /* the answer is directions */
+    bool body_wanted;    /* the answer is content */
+    bool units_verified; /* every byte, by the manifest */
+    bool verified;       /* that, or the whole by --checksum */
     throng_directions directions;
     throng_addr server; /* who gave them */
     throng_exit code;
@@ -87,6 +90,10 @@ void throng_transfer_fail(throng_transfer *transfer, throng_exit code, const cha
 void throng_transfer_fail_sink(throng_transfer *transfer, throng_exit code);
 /* All bytes are in the sink: checks --checksum, gives the file its name, stays or leaves, ends. */
 void throng_transfer_complete(throng_transfer *transfer, uint64_t size);
+/* The very end, once the crowd was left. */
+void throng_transfer_end(throng_transfer *transfer);
+/* The file was there before (-C): nothing to write. */
+void throng_transfer_here_already(throng_transfer *transfer);
 /* Plain HTTP or FTP, from where the sink is. */
 void throng_plain_start(throng_transfer *transfer);
 /* The exit code for what ended a fetch. */

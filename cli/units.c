@@ -1,40 +1,7 @@
 #include "units.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
-
-static int hex_digit(char c)
-{
-    const char *digits = "0123456789abcdef";
-    const char *at = c == '\0' ? NULL : strchr(digits, tolower((unsigned char)c));
-    return at == NULL ? -1 : (int)(at - digits);
-}
-
-bool throng_hex_parse(const char *text, uint8_t *ret, size_t size)
-{
-    if (strlen(text) != size * 2) {
-        return false;
-    }
-    for (size_t i = 0; i < size * 2; i++) {
-        if (hex_digit(text[i]) < 0) {
-            return false;
-        }
-    }
-    for (size_t i = 0; i < size; i++) {
-        ret[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
-    }
-    return true;
-}
-
-void throng_hex_format(const uint8_t *bytes, size_t size, char *ret)
-{
-    for (size_t i = 0; i < size; i++) {
-        snprintf(ret + 2 * i, 3, "%02x", bytes[i]);
-    }
-    ret[2 * size] = '\0';
-}
 
 void throng_size_format(uint64_t bytes, char ret[static 8])
 {

@@ -1,5 +1,7 @@
 #include "fetch.h"
 
+#include "fetch_error.h"
+
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <stdio.h>
@@ -54,19 +56,6 @@ struct throng_fetch {
     bool finishing; /* on_done is running */
     char detail[CURL_ERROR_SIZE];
 };
-
-const char *throng_fetch_error_text(int error)
-{
-    switch (error) {
-#define X(name, value, text)                                                                                           \
-    case value:                                                                                                        \
-        return text;
-        THRONG_FETCH_ERRORS(X)
-#undef X
-    default:
-        return throng_error_text(error);
-    }
-}
 
 void throng_fetcher_config_default(throng_fetcher_config *config)
 {
@@ -283,51 +272,6 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *user)
 
 /* ---- the end of an exchange ---- */
 
-static int error_of(CURLcode code)
-{
-    switch (code) {
-    case CURLE_OK:
-        return 0;
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-        return THRONG_FETCH_ERR_URL;
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-        return THRONG_FETCH_ERR_RESOLVE;
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_INTERFACE_FAILED:
-        return THRONG_FETCH_ERR_CONNECT;
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_USE_SSL_FAILED:
-        return THRONG_FETCH_ERR_TLS;
-    case CURLE_OPERATION_TIMEDOUT:
-    case CURLE_FTP_ACCEPT_TIMEOUT:
-        return THRONG_FETCH_ERR_TIMEOUT;
-    case CURLE_PARTIAL_FILE:
-    case CURLE_GOT_NOTHING:
-    case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR:
-    case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM:
-        return THRONG_FETCH_ERR_CUT;
-    case CURLE_REMOTE_FILE_NOT_FOUND:
-    case CURLE_FTP_COULDNT_RETR_FILE:
-        return THRONG_FETCH_ERR_MISSING;
-    case CURLE_LOGIN_DENIED:
-    case CURLE_REMOTE_ACCESS_DENIED:
-        return THRONG_FETCH_ERR_DENIED;
-    case CURLE_OUT_OF_MEMORY:
-        return THRONG_FETCH_ERR_MEMORY;
-    default:
-        return THRONG_FETCH_ERR_PROTOCOL;
-    }
-}
-
 static void schedule_work(throng_fetcher *fetcher);
 
 /* The URL without user and password, to be given to curl_free. */
@@ -386,7 +330,7 @@ static int follow(throng_fetch *fetch)
 
 static void finish(throng_fetch *fetch, CURLcode code)
 {
-    int error = error_of(code);
+    int error = throng_fetch_error_of(code);
     if (fetch->cancelled) {
         fetch_free(fetch);
         return;

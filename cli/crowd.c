@@ -1,0 +1,616 @@
+#include "crowd.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "crowd_state.h"
+
+enum {
+    TICK_MS = 20,
+    CHECKS_A_TICK = 256,            /* units hashed without looking at the network: 4 MiB */
+    PLAIN_A_TICK = 4 * 1024 * 1024, /* bytes taken over from an earlier plain download */
+    HTTP_FAILURES_MAX = 3,
+};
+
+/* Without a chunk for so long the swarm is taken for stuck. */
+#define SILENCE_MAX (10 * THRONG_SECOND)
+/* Everything is here, but the manifest or a page of it does not come: waited for so long. */
+#define MANIFEST_PATIENCE (1 * THRONG_SECOND)
+
+/* ---- counting ---- */
+
+uint64_t throng_crowd_unit_offset(const throng_crowd *crowd, uint32_t unit)
+{
+    uint64_t offset = (uint64_t)unit * THRONG_METACHUNK_CHUNKS * crowd->geometry.chunk_size;
+    return offset < crowd->geometry.size ? offset : crowd->geometry.size;
+}
+
+static uint64_t unit_bytes(const throng_crowd *crowd, uint32_t unit)
+{
+    return throng_crowd_unit_offset(crowd, unit + 1) - throng_crowd_unit_offset(crowd, unit);
+}
+
+static void count_verified(throng_crowd *crowd, uint32_t unit, uint64_t *share_bytes)
+{
+    uint64_t bytes = unit_bytes(crowd, unit);
+    crowd->verified_bytes += bytes;
+    crowd->last_progress = throng_transfer_now(crowd->transfer);
+    if (share_bytes != NULL) {
+        *share_bytes += bytes;
+    }
+}
+
+void throng_crowd_unit_verified(throng_crowd *crowd, uint32_t unit, uint64_t *share_bytes)
+{
+    uint32_t first = 0;
+    uint32_t end = 0;
+    count_verified(crowd, unit, share_bytes);
+    throng_geometry_unit_chunks(&crowd->geometry, unit, &first, &end);
+    throng_peer_supply(crowd->peer, &crowd->object, first, end);
+}
+
+uint64_t throng_crowd_progress(const throng_crowd *crowd)
+{
+    return crowd->verified_bytes;
+}
+
+throng_shares throng_crowd_shares(const throng_crowd *crowd)
+{
+    throng_shares shares = {.left_over = crowd->left_over_bytes, .origin = crowd->origin_bytes};
+    throng_peer_stats stats = {0};
+    if (crowd->peer == NULL) {
+        return shares;
+    }
+    throng_peer_stats_get(crowd->peer, &stats);
+    /* The node counts chunks, hash pages and those of failed units among them; what is shared out here is the verified
+     * bytes of the object that came from the swarm. */
+    uint64_t swarm = crowd->verified_bytes - shares.left_over - shares.origin;
+    uint64_t counted = stats.node.content_from_seeder + stats.node.content_from_peers;
+    shares.peers =
+        counted == 0 ? 0 : (uint64_t)((double)swarm * (double)stats.node.content_from_peers / (double)counted);
+    shares.seeder = swarm - shares.peers;
+    shares.uploaded = stats.node.content_uploaded;
+    return shares;
+}
+
+/* ---- the swarm's share of units ---- */
+
+static void claim_units(throng_crowd *crowd, uint32_t first, uint32_t end, bool claim)
+{
+    uint32_t chunk_first = 0;
+    uint32_t chunk_end = 0;
+    uint32_t ignored = 0;
+    if (first >= end || crowd->peer == NULL) {
+        return;
+    }
+    throng_geometry_unit_chunks(&crowd->geometry, first, &chunk_first, &ignored);
+    throng_geometry_unit_chunks(&crowd->geometry, end - 1, &ignored, &chunk_end);
+    throng_peer_claim(crowd->peer, &crowd->object, chunk_first, chunk_end, claim);
+}
+
+void throng_crowd_claim(throng_crowd *crowd, uint32_t first, uint32_t end)
+{
+    claim_units(crowd, first, end, true);
+}
+
+static bool is_missing(const throng_crowd *crowd, uint32_t unit)
+{
+    throng_unit_state state = throng_store_unit(crowd->store, unit);
+    return state == THRONG_UNIT_MISSING || state == THRONG_UNIT_OPEN;
+}
+
+void throng_crowd_release(throng_crowd *crowd, uint32_t first, uint32_t end)
+{
+    end = end < crowd->held_from ? end : crowd->held_from;
+    for (uint32_t unit = first; unit < end;) {
+        uint32_t run = unit;
+        while (run < end && is_missing(crowd, run)) {
+            run++;
+        }
+        claim_units(crowd, unit, run, false);
+        unit = run + 1;
+    }
+}
+
+/* --limit-rate: units are let go to the swarm as fast as the rate allows, from the first on. */
+static void allow_more(throng_crowd *crowd, throng_time now)
+{
+    uint64_t rate = crowd->transfer->options->rate_limit_bps;
+    uint32_t first = crowd->held_from;
+    if (first >= crowd->geometry.metachunks) {
+        return;
+    }
+    crowd->allowance += (now - crowd->allowed) * rate / 8 / THRONG_SECOND;
+    crowd->allowed = now;
+    while (crowd->held_from < crowd->geometry.metachunks && crowd->allowance >= unit_bytes(crowd, crowd->held_from)) {
+        crowd->allowance -= unit_bytes(crowd, crowd->held_from++);
+    }
+    throng_crowd_release(crowd, first, crowd->held_from);
+}
+
+/* ---- bytes that do not come through the node ---- */
+
+static bool store_failed(throng_crowd *crowd, int error)
+{
+    throng_transfer *transfer = crowd->transfer;
+    throng_exit code = error == THRONG_ERR_NO_MEMORY ? THRONG_EXIT_MEMORY : THRONG_EXIT_WRITE;
+    throng_transfer_fail(transfer, code, "%s: cannot write: %s", throng_sink_name(transfer->sink),
+                         throng_disk_error_text(error));
+    return false;
+}
+
+static void http_unit_failed(throng_crowd *crowd, uint32_t unit)
+{
+    crowd->http_failures++;
+    if (crowd->http_failures >= HTTP_FAILURES_MAX) {
+        crowd->http_useless = true;
+    }
+    throng_crowd_release(crowd, unit, unit + 1);
+}
+
+/* At most one unit's bytes. */
+static bool put_piece(throng_crowd *crowd, uint32_t unit, uint64_t offset, const uint8_t *bytes, size_t size,
+                      uint64_t *share_bytes)
+{
+    if (throng_store_unit(crowd->store, unit) == THRONG_UNIT_VERIFIED) {
+        return true;
+    }
+    int error = throng_store_write_http(crowd->store, offset, bytes, size);
+    if (error == THRONG_ERR_TAMPERED) {
+        http_unit_failed(crowd, unit);
+        return true;
+    }
+    if (error == THRONG_ERR_AGAIN) { /* no buffer: the unit stays incomplete, and is fetched again */
+        return true;
+    }
+    if (error != 0) {
+        return store_failed(crowd, error);
+    }
+    if (throng_store_unit(crowd->store, unit) == THRONG_UNIT_VERIFIED) {
+        throng_crowd_unit_verified(crowd, unit, share_bytes);
+    }
+    return true;
+}
+
+bool throng_crowd_put(throng_crowd *crowd, uint64_t offset, const uint8_t *bytes, size_t size, uint64_t *share_bytes)
+{
+    uint64_t per_unit = (uint64_t)THRONG_METACHUNK_CHUNKS * crowd->geometry.chunk_size;
+    while (size > 0 && offset < crowd->geometry.size) {
+        uint32_t unit = (uint32_t)(offset / per_unit);
+        uint64_t room = throng_crowd_unit_offset(crowd, unit + 1) - offset;
+        size_t piece = size < room ? size : (size_t)room;
+        if (!put_piece(crowd, unit, offset, bytes, piece, share_bytes)) {
+            return false;
+        }
+        bytes += piece;
+        size -= piece;
+        offset += piece;
+    }
+    return true;
+}
+
+/* Units that came before their hashes were known. */
+static bool check_written(throng_crowd *crowd)
+{
+    uint32_t unit = 0;
+    const uint8_t *expected = NULL;
+    for (int i = 0; i < CHECKS_A_TICK && crowd->hashes != NULL; i++) {
+        if (!throng_store_next_unit(crowd->store, THRONG_UNIT_WRITTEN, crowd->written_from, &unit)) {
+            crowd->written_from = 0;
+            return true;
+        }
+        crowd->written_from = unit + 1;
+        if (throng_hashes_expected(crowd->hashes, unit, &expected) != 0) {
+            continue;
+        }
+        int error = throng_store_verify(crowd->store, unit, expected);
+        bool before = throng_crowd_unit_offset(crowd, unit + 1) <= crowd->plain_size;
+        if (error == 0) {
+            throng_crowd_unit_verified(crowd, unit, before ? &crowd->left_over_bytes : &crowd->origin_bytes);
+        } else if (error == THRONG_ERR_TAMPERED && before) {
+            throng_crowd_release(crowd, unit, unit + 1);
+        } else if (error == THRONG_ERR_TAMPERED) {
+            http_unit_failed(crowd, unit);
+        } else {
+            return store_failed(crowd, error);
+        }
+    }
+    return true;
+}
+
+/* What plain HTTP brought before there was a crowd: claimed at the start, now put where it belongs. */
+static bool take_over_plain(throng_crowd *crowd)
+{
+    enum { BLOCK = 64 * 1024 };
+    uint8_t block[BLOCK];
+    for (size_t taken = 0; crowd->plain_fd >= 0 && taken < PLAIN_A_TICK;) {
+        ssize_t got = pread(crowd->plain_fd, block, sizeof(block), (off_t)crowd->plain_at);
+        if (got <= 0 || crowd->plain_at >= crowd->plain_size) {
+            close(crowd->plain_fd);
+            crowd->plain_fd = -1;
+            throng_crowd_release(crowd, 0, (uint32_t)(crowd->plain_size / unit_bytes(crowd, 0) + 1));
+            return true;
+        }
+        if (!throng_crowd_put(crowd, crowd->plain_at, block, (size_t)got, &crowd->left_over_bytes)) {
+            return false;
+        }
+        crowd->plain_at += (uint64_t)got;
+        taken += (size_t)got;
+    }
+    return true;
+}
+
+/* ---- the end ---- */
+
+/* A stream gets what is verified, in order. True when it has all. */
+static bool pass_on(throng_crowd *crowd)
+{
+    throng_transfer *transfer = crowd->transfer;
+    uint64_t position = throng_sink_position(transfer->sink);
+    uint64_t per_unit = (uint64_t)THRONG_METACHUNK_CHUNKS * crowd->geometry.chunk_size;
+    uint32_t unit = (uint32_t)(position / per_unit);
+    while (unit < crowd->geometry.metachunks && throng_store_unit(crowd->store, unit) == THRONG_UNIT_VERIFIED) {
+        unit++;
+    }
+    throng_exit code = throng_sink_pass_on(transfer->sink, throng_crowd_unit_offset(crowd, unit));
+    if (code != THRONG_EXIT_OK) {
+        throng_transfer_fail_sink(transfer, code);
+        return false;
+    }
+    return throng_sink_position(transfer->sink) == crowd->geometry.size;
+}
+
+static void complete_if_all_is_here(throng_crowd *crowd)
+{
+    throng_transfer *transfer = crowd->transfer;
+    bool passed_on = throng_sink_is_stream(transfer->sink) ? pass_on(crowd) : true;
+    if (crowd->leaving || !crowd->done || !passed_on || transfer->phase != THRONG_TRANSFER_CROWD) {
+        return;
+    }
+    throng_crowd_http_cancel(crowd);
+    transfer->units_verified = true;
+    transfer->verified = true;
+    throng_transfer_complete(transfer, crowd->geometry.size);
+}
+
+/* HTTP brought all, but not all can be verified: the manifest or a page of hashes never came. That is what plain HTTP
+ * would have given, and it is told apart (verified: false). */
+static void complete_unverified(throng_crowd *crowd, throng_time now)
+{
+    throng_transfer *transfer = crowd->transfer;
+    uint32_t written = throng_store_units_written(crowd->store);
+    bool all = (uint64_t)throng_store_units_verified(crowd->store) + written == crowd->geometry.metachunks;
+    bool hopeless = crowd->race.stuck || !transfer->options->key_given;
+    bool busy = crowd->done || crowd->leaving || crowd->part.fetch != NULL || crowd->plain_fd >= 0;
+    if (busy || !all || written == 0 || !hopeless || now - crowd->last_progress < MANIFEST_PATIENCE) {
+        return;
+    }
+    if (throng_sink_is_stream(transfer->sink)) {
+        throng_crowd_give_up(crowd, "its manifest does not come");
+        return;
+    }
+    crowd->origin_bytes += crowd->geometry.size - crowd->verified_bytes;
+    crowd->verified_bytes = crowd->geometry.size;
+    throng_transfer_complete(transfer, crowd->geometry.size);
+}
+
+static void look_at_swarm(throng_crowd *crowd, throng_time now, uint64_t bytes)
+{
+    if (bytes > crowd->race.swarm_bytes) {
+        crowd->last_chunk = now;
+    }
+    throng_race_swarm(&crowd->race, now, bytes);
+    throng_race_stuck(&crowd->race, crowd->stuck || now - crowd->last_chunk > SILENCE_MAX);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    throng_crowd *crowd = timer->data;
+    throng_transfer *transfer = crowd->transfer;
+    throng_time now = throng_transfer_now(transfer);
+    throng_peer_stats stats;
+    if (transfer->phase != THRONG_TRANSFER_CROWD) {
+        return;
+    }
+    throng_peer_stats_get(crowd->peer, &stats);
+    look_at_swarm(crowd, now, stats.node.content_from_seeder + stats.node.content_from_peers);
+    if (!take_over_plain(crowd) || !check_written(crowd)) {
+        return;
+    }
+    allow_more(crowd, now);
+    complete_if_all_is_here(crowd);
+    if (transfer->phase == THRONG_TRANSFER_CROWD) {
+        complete_unverified(crowd, now);
+    }
+    if (transfer->phase == THRONG_TRANSFER_CROWD) {
+        throng_crowd_http_tick(crowd, now);
+    }
+}
+
+/* ---- what the swarm tells ---- */
+
+static void on_manifest(throng_peer *peer, const throng_hash *object, const throng_manifest *manifest, void *user)
+{
+    throng_crowd *crowd = user;
+    const throng_get_options *options = crowd->transfer->options;
+    const uint8_t *bytes = NULL;
+    size_t size = 0;
+    if (options->key_given && memcmp(manifest->public_key, options->key, THRONG_PUBLIC_KEY_SIZE) != 0) {
+        throng_crowd_give_up(crowd, throng_error_text(THRONG_ERR_WRONG_KEY));
+        return;
+    }
+    if (throng_node_manifest(throng_peer_node(peer), object, &bytes, &size, &crowd->hashes) == 0) {
+        throng_store_set_hashes(crowd->store, crowd->hashes);
+    }
+}
+
+static void on_unit(throng_peer *peer, const throng_hash *object, uint32_t unit, void *user)
+{
+    throng_crowd *crowd = user;
+    if (unit < crowd->geometry.metachunks) {
+        count_verified(crowd, unit, NULL);
+    }
+}
+
+static void on_swarm_done(throng_peer *peer, const throng_hash *object, void *user)
+{
+    throng_crowd *crowd = user;
+    crowd->done = true; /* the tick completes: this may be in the middle of a supply */
+}
+
+static void on_stuck(throng_peer *peer, const throng_hash *object, int error, void *user)
+{
+    throng_crowd *crowd = user;
+    crowd->stuck = true;
+    throng_race_stuck(&crowd->race, true);
+    if (crowd->hashes == NULL) {
+        throng_crowd_give_up(crowd, error == 0 ? "nobody there answers" : throng_error_text(error));
+    }
+}
+
+static void on_store_failed(throng_peer *peer, const throng_hash *object, int error, void *user)
+{
+    throng_crowd *crowd = user;
+    throng_transfer *transfer = crowd->transfer;
+    throng_transfer_fail(transfer, THRONG_EXIT_WRITE, "%s: cannot write: %s", throng_sink_name(transfer->sink),
+                         strerror(-error));
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void throng_crowd_free(throng_crowd *crowd)
+{
+    if (crowd == NULL) {
+        return;
+    }
+    throng_crowd_http_cancel(crowd);
+    if (crowd->store != NULL) {
+        throng_store_set_hashes(crowd->store, NULL);
+    }
+    throng_peer_free(crowd->peer);
+    if (crowd->plain_fd >= 0) {
+        close(crowd->plain_fd);
+    }
+    uv_close((uv_handle_t *)&crowd->tick, on_timer_closed);
+}
+
+static void say_left(throng_crowd *crowd)
+{
+    crowd->on_left(crowd, crowd->transfer); /* may still look at us */
+    throng_crowd_free(crowd);
+}
+
+static void on_peer_left(throng_peer *peer, void *user)
+{
+    say_left(user);
+}
+
+static void on_nothing_to_leave(uv_timer_t *timer)
+{
+    say_left(timer->data);
+}
+
+void throng_crowd_leave(throng_crowd *crowd, void (*on_left)(throng_crowd *crowd, void *transfer))
+{
+    if (crowd->leaving) {
+        return;
+    }
+    crowd->leaving = true;
+    crowd->on_left = on_left;
+    throng_crowd_http_cancel(crowd);
+    uv_timer_stop(&crowd->tick);
+    if (crowd->peer != NULL) {
+        throng_peer_leave(crowd->peer);
+    } else {
+        uv_timer_start(&crowd->tick, on_nothing_to_leave, 0, 0);
+    }
+}
+
+static void on_left_for_plain(throng_crowd *crowd, void *user)
+{
+    throng_transfer *transfer = user;
+    transfer->crowd = NULL;
+    if (transfer->phase != THRONG_TRANSFER_CROWD) { /* interrupted meanwhile */
+        throng_transfer_end(transfer);
+        return;
+    }
+    transfer->phase = THRONG_TRANSFER_PLAIN;
+    throng_plain_start(transfer);
+}
+
+void throng_crowd_give_up(throng_crowd *crowd, const char *why)
+{
+    throng_transfer *transfer = crowd->transfer;
+    if (crowd->leaving) {
+        return;
+    }
+    if (!transfer->options->silent) {
+        throng_complain("%s: no crowd: %s; going on over plain HTTP", transfer->shown_url, why);
+    }
+    transfer->no_crowd = true;
+    throng_crowd_leave(crowd, on_left_for_plain);
+}
+
+/* ---- joining ---- */
+
+/* From a server with a public address, peers at private ones are not followed: a page on the Internet must not make us
+ * send datagrams into our own network. */
+static void drop_private_peers(throng_directions *directions, const throng_addr *server)
+{
+    uint32_t kept = 0;
+    if (throng_addr_is_private(server)) {
+        return;
+    }
+    for (uint32_t i = 0; i < directions->peers_count; i++) {
+        if (!throng_addr_is_private(&directions->peers[i])) {
+            directions->peers[kept++] = directions->peers[i];
+        }
+    }
+    directions->peers_count = kept;
+}
+
+/* What the swarm must not be asked for: what is to come from an earlier plain download, and what --limit-rate holds
+ * back. */
+static void claim_for_others(throng_crowd *crowd)
+{
+    uint32_t here = crowd->plain_fd < 0 ? 0 : (uint32_t)(crowd->plain_size / unit_bytes(crowd, 0));
+    claim_units(crowd, 0, here < crowd->geometry.metachunks ? here : crowd->geometry.metachunks, true);
+    claim_units(crowd, crowd->held_from, crowd->geometry.metachunks, true);
+}
+
+/* Runs of units that the store holds verified: from an earlier run (then they count), or from before joining again. */
+static void supply_verified(throng_crowd *crowd, bool count)
+{
+    uint32_t first = 0;
+    uint32_t end = 0;
+    for (uint32_t unit = 0; throng_store_next_unit(crowd->store, THRONG_UNIT_VERIFIED, unit, &unit); unit++) {
+        if (count) {
+            count_verified(crowd, unit, &crowd->left_over_bytes);
+        }
+        throng_geometry_unit_chunks(&crowd->geometry, unit, &first, &end);
+        throng_peer_supply(crowd->peer, &crowd->object, first, end);
+    }
+}
+
+static int join(throng_crowd *crowd, const throng_directions *directions, const throng_addr *server)
+{
+    throng_directions followed = *directions;
+    throng_addr seeder = *server;
+    seeder.port = followed.seeder.port;
+    drop_private_peers(&followed, server);
+    int error = throng_peer_join(crowd->peer, &followed, &seeder, crowd->store);
+    if (error == 0) {
+        claim_for_others(crowd);
+    }
+    return error;
+}
+
+void throng_crowd_redirected(throng_crowd *crowd, const throng_directions *directions, const throng_addr *server)
+{
+    if (memcmp(&directions->object, &crowd->object, sizeof(crowd->object)) != 0) {
+        throng_crowd_give_up(crowd, "the object has changed meanwhile");
+        return;
+    }
+    throng_store_set_hashes(crowd->store, NULL);
+    crowd->hashes = NULL;
+    throng_peer_drop(crowd->peer, &crowd->object);
+    if (join(crowd, directions, server) == 0) {
+        supply_verified(crowd, false);
+        crowd->stuck = false;
+        crowd->last_chunk = throng_transfer_now(crowd->transfer);
+    }
+}
+
+static int open_peer(throng_crowd *crowd)
+{
+    const throng_get_options *options = crowd->transfer->options;
+    throng_peer_config config;
+    throng_peer_config_default(&config, THRONG_PROFILE_THRONG);
+    config.node.objects_max = 1;
+    config.node.upload_limit_bps = options->rate_limit_bps;
+    config.hooks = (throng_peer_hooks){.manifest = on_manifest,
+                                       .unit = on_unit,
+                                       .done = on_swarm_done,
+                                       .stuck = on_stuck,
+                                       .store_failed = on_store_failed,
+                                       .left = on_peer_left};
+    config.user = crowd;
+    return throng_peer_new(&crowd->peer, crowd->transfer->loop, &config);
+}
+
+static void start_race(throng_crowd *crowd, throng_time now, throng_time ask_time)
+{
+    const throng_get_options *options = crowd->transfer->options;
+    throng_race_config config;
+    uint64_t random = 0;
+    throng_race_config_default(&config);
+    config.only_when_stuck = options->crowd_only;
+    (void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
+    throng_race_init(&crowd->race, &config, now, ask_time, random);
+    crowd->last_progress = now;
+    crowd->last_chunk = now;
+    crowd->allowed = now;
+    crowd->held_from = options->rate_limit_bps > 0 ? 0 : crowd->geometry.metachunks;
+}
+
+static throng_crowd *make(throng_transfer *transfer)
+{
+    throng_crowd *crowd = calloc(1, sizeof(*crowd));
+    if (crowd == NULL) {
+        return NULL;
+    }
+    crowd->transfer = transfer;
+    crowd->object = transfer->directions.object;
+    crowd->plain_fd = -1;
+    uv_timer_init(transfer->loop, &crowd->tick);
+    crowd->tick.data = crowd;
+    transfer->crowd = crowd;
+    transfer->phase = THRONG_TRANSFER_CROWD;
+    return crowd;
+}
+
+void throng_crowd_enter(throng_transfer *transfer, throng_time ask_time)
+{
+    throng_directions *directions = &transfer->directions;
+    throng_geometry geometry;
+    if (throng_geometry_init(&geometry, directions->size, directions->chunk_size) != 0 || geometry.metachunks == 0) {
+        transfer->no_crowd = true; /* empty, or nonsense: not worth a crowd */
+        throng_plain_start(transfer);
+        return;
+    }
+    throng_crowd *crowd = make(transfer);
+    if (crowd == NULL) {
+        throng_transfer_fail(transfer, THRONG_EXIT_MEMORY, "out of memory");
+        return;
+    }
+    crowd->geometry = geometry;
+    transfer->size = (int64_t)geometry.size;
+    transfer->shares = (throng_shares){0};
+    crowd->plain_fd = throng_sink_take_plain(transfer->sink, &crowd->plain_size);
+    throng_exit code = throng_sink_open_crowd(transfer->sink, &crowd->object, &geometry);
+    crowd->store = throng_sink_store(transfer->sink);
+    if (code != THRONG_EXIT_OK) {
+        throng_transfer_fail_sink(transfer, code);
+        return;
+    }
+    int error = open_peer(crowd);
+    if (error != 0) {
+        throng_crowd_give_up(crowd, uv_strerror(error));
+        return;
+    }
+    start_race(crowd, throng_transfer_now(transfer), ask_time);
+    error = join(crowd, directions, &transfer->server);
+    if (error != 0) {
+        throng_crowd_give_up(crowd, throng_error_text(error));
+        return;
+    }
+    supply_verified(crowd, true);
+    uv_timer_start(&crowd->tick, on_tick, TICK_MS, TICK_MS);
+}
