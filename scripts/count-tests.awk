@@ -44,6 +44,7 @@ function cases(line, mark,    sum, at) {
 END {
     if (programs == 0)
         failed = 1
-    printf "%d passed, %d failed%s\n", passed, failed, skipped > 0 ? sprintf(", %d skipped", skipped) : ""
-    exit failed > 0
+    tail = skipped ? sprintf(", %d skipped", skipped) : ""
+    printf "%d passed, %d failed%s\n", passed, failed, tail
+    exit (failed > 0)
 }
