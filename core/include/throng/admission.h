@@ -39,7 +39,7 @@ THRONG_API void throng_load_config_default(throng_load_config *config);
 
 /* Adds what one request asks for. */
 THRONG_API void throng_load_add(throng_load *load, throng_time now, uint64_t bytes);
-/* Bytes offered in the last `span` (rounded up to buckets, the present one included). */
+/* Bytes offered in the `span` (rounded up to buckets) before the present bucket. */
 THRONG_API uint64_t throng_load_bytes(const throng_load *load, throng_time now, throng_time span);
 /* Judges at most once a bucket, whoever of the workers comes first, and returns the mode.
  *   Enter: the bytes of the last second have been above enter_percent of a second's line for enter_after without a
@@ -76,6 +76,7 @@ typedef enum throng_verdict {
 typedef struct throng_case {
     throng_mode mode;
     bool daemon_alive;  /* its heartbeat is fresh */
+    bool refusable;     /* asking again later does no harm: an answer with content (200, 206) to GET */
     bool shareable;     /* a whole, public answer to a plain GET: status 200, nobody's in particular */
     bool capable;       /* the client understands directions */
     bool published;     /* the current version of the object is on the board */

@@ -69,7 +69,8 @@ typedef struct throng_board {
     size_t entries_offset;
     size_t entry_size;
     size_t wants_offset;
-    uint32_t free_hint; /* writer: where to look for a free entry first */
+    uint32_t free_hint; /* throngd: where to look for a free entry first */
+    uint32_t want_hint; /* throngd: where to look for a want first */
 } throng_board;
 
 /* throngd: makes a board of zeroed or any other memory of at least throng_board_size bytes, aligned to 64. The magic is

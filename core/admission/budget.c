@@ -1,0 +1,48 @@
+#include <throng/admission.h>
+
+#define NS_PER_US UINT64_C(1000)
+/* No charge reaches further ahead; and what lies further ahead was left by another boot's clock. */
+#define DEBT_NS_MAX (120 * THRONG_SECOND * NS_PER_US)
+
+/* What is still to drain, in nanoseconds of the share's time. */
+static uint64_t backlog(uint64_t drained_ns, throng_time now)
+{
+    uint64_t now_ns = now * NS_PER_US;
+    return drained_ns <= now_ns || drained_ns - now_ns > DEBT_NS_MAX ? 0 : drained_ns - now_ns;
+}
+
+bool throng_budget_open(const throng_budget *budget, throng_time now, throng_time burst)
+{
+    return throng_budget_wait(budget, now, burst) == 0;
+}
+
+throng_time throng_budget_wait(const throng_budget *budget, throng_time now, throng_time burst)
+{
+    uint64_t left = backlog(atomic_load_explicit(&budget->drained_ns, memory_order_relaxed), now);
+    return left < burst * NS_PER_US || left == 0 ? 0 : (left - burst * NS_PER_US) / NS_PER_US + 1;
+}
+
+void throng_budget_charge(throng_budget *budget, throng_time now, uint64_t rate_bps, uint64_t bytes)
+{
+    double cost = rate_bps == 0 ? (double)DEBT_NS_MAX : (double)bytes * 8e9 / (double)rate_bps;
+    uint64_t cost_ns = cost >= (double)DEBT_NS_MAX ? DEBT_NS_MAX : (uint64_t)cost;
+    uint64_t old = atomic_load_explicit(&budget->drained_ns, memory_order_relaxed);
+    uint64_t left;
+
+    do {
+        left = backlog(old, now);
+        left = left + cost_ns > DEBT_NS_MAX ? DEBT_NS_MAX : left + cost_ns;
+    } while (!atomic_compare_exchange_weak_explicit(&budget->drained_ns, &old, now * NS_PER_US + left,
+                                                    memory_order_relaxed, memory_order_relaxed));
+}
+
+/* IPv4 and TCP headers with timestamps; the same with SYN's options; bytes of payload in a segment on a path of 1,500.
+ */
+enum { SEGMENT_HEADERS = 52, SYN_HEADERS = 60, SEGMENT_PAYLOAD = 1448 };
+
+uint64_t throng_line_bytes(uint64_t payload_bytes, bool first_of_connection)
+{
+    uint64_t segments = (payload_bytes + SEGMENT_PAYLOAD - 1) / SEGMENT_PAYLOAD;
+    /* Beside the segments: SYN with ACK, the ACK of the request or of the client's FIN, our FIN. */
+    return payload_bytes + segments * SEGMENT_HEADERS + (first_of_connection ? SYN_HEADERS + 2 * SEGMENT_HEADERS : 0);
+}
