@@ -11,6 +11,8 @@
     X(get, "fetch URLs, from the crowd where there is one")                                                            \
     X(keygen, "make a key to sign manifests with")                                                                     \
     X(manifest, "make a manifest of a file, or show and verify one")                                                   \
+    X(serve, "serve a directory or an origin, and survive a crowd")                                                    \
+    X(sim, "run a crowd in virtual time, from a scenario file")                                                        \
     X(status, "ask a server how it is doing")
 
 /* Each returns its exit code. */
