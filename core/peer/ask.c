@@ -10,7 +10,7 @@
 #define TRY_AGAIN (300 * THRONG_MS)
 #define GIFT_AGAIN (400 * THRONG_MS)
 
-enum { TRIES_UNTRUSTED_MAX = 2, ASK_MAX = 1024, FIRST_WANTS_MAX = 8 };
+enum { TRIES_UNTRUSTED_MAX = 2, ASK_MAX = 1024, FIRST_WANTS_MAX = 8, SLICE_CHUNKS = 4 };
 
 int throng_neighbour_keep_asked(throng_node *node, throng_neighbour *n, const throng_writer *w)
 {
@@ -37,34 +37,27 @@ static void told(throng_node *node, throng_link *link)
 
 /* --- first contact -------------------------------------------------------------------------------------- */
 
-/* The slice of a chunk set that this neighbour is asked to begin with: a quarter of each of two units of our choice,
- * which quarter depending on the neighbour, so that four neighbours complete a unit. */
-static uint32_t first_slice(throng_node *node, const throng_neighbour *n, const throng_object *object,
+/* The slice that this neighbour is asked to begin with: four chunks each at two places of our choice, next to those
+ * that the neighbour before it was asked for, so that together they make whole units. */
+static uint32_t first_slice(const throng_node *node, const throng_neighbour *n, const throng_object *object,
                             throng_interval ret[FIRST_WANTS_MAX])
 {
-    uint32_t units = object->geometry.metachunks;
-    if (units == 0)
+    uint32_t chunks = object->geometry.data_chunks;
+    if (chunks == 0)
         return 0;
-    uint32_t quarter = n->serial % 4;
-    uint32_t start = node->cookie_key[2] + node->cookie_key[3] * 256u + n->serial / 4;
+    uint32_t place =
+        (node->cookie_key[2] + node->cookie_key[3] * 256u) * THRONG_METACHUNK_CHUNKS + n->serial * SLICE_CHUNKS;
     uint32_t slices = 0;
-    for (uint32_t i = 0; i < 2 && i < units; i++) {
-        uint32_t first, end;
-        uint32_t unit = (uint32_t)(((uint64_t)start * 7919 + i * (units / 2 + 1)) % units);
-        throng_geometry_unit_chunks(&object->geometry, unit, &first, &end);
-        uint32_t step = (end - first + 3) / 4;
-        uint32_t from = first + quarter * step;
-        if (from < end)
-            ret[slices++] = (throng_interval){from, from + step < end ? from + step : end};
-    }
-    if (slices == 2 && ret[0].first > ret[1].first) {
-        throng_interval swapped = ret[0];
-        ret[0] = ret[1];
-        ret[1] = swapped;
-    }
-    if (slices == 2 && ret[0].end >= ret[1].first) {
-        ret[0].end = ret[1].end;
-        slices = 1;
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t first = (place + i * (chunks / 2)) % chunks / SLICE_CHUNKS * SLICE_CHUNKS;
+        uint32_t end = first + SLICE_CHUNKS < chunks ? first + SLICE_CHUNKS : chunks;
+        if (slices == 0 || ret[0].end < first)
+            ret[slices++] = (throng_interval){first, end};
+        else if (end < ret[0].first) {
+            ret[1] = ret[0];
+            ret[0] = (throng_interval){first, end};
+            slices++;
+        }
     }
     return slices;
 }

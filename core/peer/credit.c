@@ -21,3 +21,37 @@ uint64_t throng_credit_left(const throng_node *node, const throng_neighbour *nei
     uint64_t used = neighbour->received_bytes + asked_bytes;
     return limit > used ? limit - used : 0;
 }
+
+static throng_account *account_of(const throng_node *node, uint64_t key)
+{
+    for (uint32_t i = 0; i < node->ledger_capacity; i++)
+        if (node->ledger[i].key == key)
+            return &node->ledger[i];
+    return NULL;
+}
+
+void throng_credit_remember(throng_node *node, const throng_neighbour *n)
+{
+    if (n->seeder || (n->sent_bytes == 0 && n->received_bytes == 0))
+        return;
+    if (node->ledger_next == node->ledger_capacity)
+        (void)!throng_node_grow(node, (void **)&node->ledger, &node->ledger_capacity, sizeof *node->ledger, 8,
+                                LEDGER_MAX);
+    if (node->ledger_capacity == 0)
+        return;
+    /* No more room: the oldest account is written over. */
+    if (node->ledger_next == node->ledger_capacity)
+        node->ledger_next = 0;
+    node->ledger[node->ledger_next++] = (throng_account){
+        .key = throng_addr_key(node, &n->addr), .received_bytes = n->received_bytes, .sent_bytes = n->sent_bytes};
+}
+
+void throng_credit_recall(throng_node *node, throng_neighbour *n)
+{
+    throng_account *account = node->ledger_capacity ? account_of(node, throng_addr_key(node, &n->addr)) : NULL;
+    if (!account)
+        return;
+    n->received_bytes = account->received_bytes;
+    n->sent_bytes = account->sent_bytes;
+    *account = (throng_account){0};
+}

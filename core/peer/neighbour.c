@@ -101,6 +101,7 @@ throng_neighbour *throng_neighbour_add(throng_node *node, const throng_addr *add
     /* Numbers that nobody off the path can guess, so that their echo proves an address. */
     neighbour->request_next = neighbour->request_oldest = (uint32_t)(throng_node_random(node) & 0x0fffffff) + 0x4000;
     neighbour->paper.burst = node->config.burst_initial;
+    throng_credit_recall(node, neighbour);
     node->neighbours[node->neighbours_count++] = neighbour;
     node->dirty = true;
     return neighbour;
@@ -108,6 +109,7 @@ throng_neighbour *throng_neighbour_add(throng_node *node, const throng_addr *add
 
 void throng_neighbour_remove(throng_node *node, throng_neighbour *neighbour)
 {
+    throng_credit_remember(node, neighbour);
     throng_flights_let_go(node, neighbour, 0);
     throng_paper_forget(node, neighbour);
     throng_uploads_clear(node, neighbour, NULL);

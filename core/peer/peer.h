@@ -19,6 +19,7 @@ enum {
     LINK_INTERVALS_MAX = 4096,  /* remembered of what a neighbour has of an object */
     UPLOADS_MAX = 64,           /* intervals asked of us by one neighbour and not yet sent */
     BANNED_MAX = 256,
+    LEDGER_MAX = 256,      /* neighbours gone, whose accounts are remembered */
     CHOICE_MAX = 48,       /* intervals in one request */
     PAGES_MAX = 16,        /* pages asked for in one request */
     GIFT_CHUNKS_MAX = 512, /* up to here the seeder chooses what it gives: a bitmap tells it what we lack */
@@ -153,6 +154,13 @@ typedef struct throng_paper {
     uint32_t declined; /* objects tried since the last data, bit by serial modulo 32 */
 } throng_paper;
 
+/* The account of a neighbour that is gone: whoever comes back finds the tab it left. */
+typedef struct throng_account {
+    uint64_t key; /* digest of its address; 0: empty */
+    uint64_t received_bytes;
+    uint64_t sent_bytes;
+} throng_account;
+
 typedef struct throng_neighbour {
     throng_addr addr;
     uint32_t serial;
@@ -234,6 +242,9 @@ struct throng_node {
 
     uint64_t *banned; /* digests of addresses that lied */
     uint32_t banned_count, banned_capacity, banned_next;
+
+    throng_account *ledger; /* ring */
+    uint32_t ledger_capacity, ledger_next;
 
     uint32_t *roulette; /* neighbour serials, most recently traded with last (paper, section 2.1) */
     uint32_t roulette_count, roulette_capacity;
@@ -343,6 +354,10 @@ uint32_t throng_upload_request(throng_node *node, throng_neighbour *neighbour, t
 bool throng_credit_allows(const throng_node *node, const throng_neighbour *neighbour, uint32_t bytes);
 /* How many more bytes it will let us have, by our own reckoning, those asked for already subtracted. */
 uint64_t throng_credit_left(const throng_node *node, const throng_neighbour *neighbour, uint64_t asked_bytes);
+
+/* Accounts outlive the neighbour. */
+void throng_credit_remember(throng_node *node, const throng_neighbour *neighbour);
+void throng_credit_recall(throng_node *node, throng_neighbour *neighbour);
 
 /* --- windows and pace ---------------------------------------------------------------------------------- */
 void throng_rate_add(throng_rate *rate, throng_time now, uint32_t chunks);
