@@ -11,6 +11,15 @@ static uint8_t log2_of_granule(uint32_t chunks)
     return log2;
 }
 
+/* Metachunks are powers of two. */
+static uint8_t log2_of_metachunk(const throng_geometry *geometry)
+{
+    uint8_t log2 = 0;
+    while (1u << log2 < geometry->metachunk_chunks)
+        log2++;
+    return log2;
+}
+
 static uint32_t in_pieces(uint32_t chunks, uint8_t piece_log2)
 {
     return (uint32_t)(((uint64_t)chunks + ((uint64_t)1 << piece_log2) - 1) >> piece_log2);
@@ -50,7 +59,9 @@ int throng_seed_object_new(throng_seed *seed, const throng_hash *id, const thron
     object->tag = throng_hash_tag(id);
     object->geometry = *geometry;
     object->granule_log2 = log2_of_granule(geometry->chunks);
-    object->unit_log2 = object->granule_log2 > 4 ? object->granule_log2 : 4;
+    object->unit_log2 = log2_of_metachunk(geometry);
+    if (object->unit_log2 < object->granule_log2)
+        object->unit_log2 = object->granule_log2;
     object->granules = in_pieces(geometry->chunks, object->granule_log2);
     object->units = in_pieces(geometry->chunks, object->unit_log2);
     if (make_rarity(seed, object) < 0) {

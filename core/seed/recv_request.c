@@ -16,7 +16,8 @@ static bool is_empty(const throng_chunk_set *set)
 
 static void refuse(throng_seed *seed, const seed_member *member, uint32_t request, throng_time wait)
 {
-    uint64_t wait_ms = wait / THRONG_MS;
+    /* Back a little before its turn, that the line does not fall idle. */
+    uint64_t wait_ms = (wait - BUSY_AFTER) / THRONG_MS;
     if (wait_ms < WAIT_MS_MIN)
         wait_ms = WAIT_MS_MIN;
     throng_busy busy = {
@@ -59,7 +60,7 @@ static int want_named(throng_seed *seed, seed_member *member, const throng_reque
     }
     bool whole = take_named(seed, member, request, request->any > 0 ? request->any : UINT32_MAX);
     if (!whole)
-        refuse(seed, member, request->request, BUSY_AFTER);
+        refuse(seed, member, request->request, 2 * BUSY_AFTER);
     return throng_seed_turns_update(seed, member);
 }
 

@@ -139,6 +139,7 @@ struct seed_member {
     uint64_t given;    /* chunks; raised to what others have had, less LAG_CHUNKS_MAX, when it asks again */
     uint64_t turn_key; /* as the heap knows it */
     uint32_t heap_at;  /* from 1; 0: not in it */
+    uint32_t asked;    /* as counted in the seed's `asked` */
 };
 
 struct seed_client {
@@ -204,6 +205,7 @@ struct throng_seed {
     uint32_t heap_count, heap_capacity;
     seed_member *turn; /* whose turn it is, and for how many chunks more */
     uint32_t turn_left;
+    uint64_t asked; /* chunks asked for by all in the heap */
     uint64_t level; /* what the last one whose turn came had been given */
 
     uint64_t scratch[GRANULE_WORDS_MAX];

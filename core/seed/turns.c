@@ -62,6 +62,13 @@ static void level_up(const throng_seed *seed, seed_member *member)
         member->given = floor;
 }
 
+static void count_asked(throng_seed *seed, seed_member *member, uint32_t asked)
+{
+    seed->asked += asked;
+    seed->asked -= member->asked;
+    member->asked = asked;
+}
+
 static int enter(throng_seed *seed, seed_member *member)
 {
     if (seed->heap_count + 1 >= seed->heap_capacity) {
@@ -79,11 +86,14 @@ static int enter(throng_seed *seed, seed_member *member)
 int throng_seed_turns_update(throng_seed *seed, seed_member *member)
 {
     bool asks = throng_seed_member_asks(member);
-    if (asks && member->heap_at == 0)
-        return enter(seed, member);
-    if (!asks && member->heap_at != 0)
+    if (!asks) {
         throng_seed_turns_forget(seed, member);
-    return 0;
+        return 0;
+    }
+    int error = member->heap_at == 0 ? enter(seed, member) : 0;
+    if (error == 0)
+        count_asked(seed, member, member->wants_chunks + member->any_left);
+    return error;
 }
 
 void throng_seed_turns_forget(throng_seed *seed, seed_member *member)
@@ -92,6 +102,7 @@ void throng_seed_turns_forget(throng_seed *seed, seed_member *member)
         seed->turn = NULL;
     if (member->heap_at != 0)
         leave(seed, member);
+    count_asked(seed, member, 0);
 }
 
 static uint32_t turn_length(const throng_seed *seed)
@@ -130,11 +141,14 @@ void throng_seed_turns_served(throng_seed *seed, seed_member *member)
         if (member->wants_at == member->wants_count && seed->turn_left < TURN_CHUNKS_MIN)
             seed->turn_left = 0;
     }
-    if (!throng_seed_member_asks(member))
+    if (throng_seed_member_asks(member))
+        count_asked(seed, member, member->wants_chunks + member->any_left);
+    else
         throng_seed_turns_forget(seed, member);
 }
 
-/* An upper bound, without asking each of the others what it wants: a turn for everyone who asks. */
+/* An upper bound, without looking at each of the others: a turn for everyone who asks, or all that they ask for, if
+ * that is less. Nobody comes before whom was given least. */
 throng_time throng_seed_turns_wait(const throng_seed *seed, const seed_member *member)
 {
     uint32_t others = seed->heap_count - (member->heap_at != 0);
@@ -143,9 +157,11 @@ throng_time throng_seed_turns_wait(const throng_seed *seed, const seed_member *m
     uint64_t floor = seed->level > LAG_CHUNKS_MAX ? seed->level - LAG_CHUNKS_MAX : 0;
     uint64_t key = member->given > floor ? member->given : floor;
     if (key < seed->heap[1]->turn_key)
-        others = 1;
+        return 0;
     if (seed->pace.rate_bps == 0)
         return THRONG_NEVER;
-    uint64_t bits = (uint64_t)others * TURN_CHUNKS_MIN * DATAGRAM_COST_MAX * 8;
-    return bits * THRONG_SECOND / seed->pace.rate_bps;
+    uint64_t chunks = (uint64_t)others * TURN_CHUNKS_MIN;
+    if (chunks > seed->asked - member->asked)
+        chunks = seed->asked - member->asked;
+    return chunks * DATAGRAM_COST_MAX * 8 * THRONG_SECOND / seed->pace.rate_bps;
 }
