@@ -35,6 +35,7 @@ typedef struct throng_load_config {
     throng_time leave_after; /* below leave_percent for so long (30 s); at most THRONG_LOAD_SPAN_MAX */
 } throng_load_config;
 
+/* Every field but uplink_bps, which is left 0: the site's owner tells it. */
 THRONG_API void throng_load_config_default(throng_load_config *config);
 
 /* Adds what one request asks for. */
@@ -85,6 +86,7 @@ typedef struct throng_case {
     uint64_t small_max; /* not larger than this is not worth directions */
 } throng_case;
 
+/* The table of docs/PROTOCOL.md, "Admission"; no state. */
 THRONG_API throng_verdict throng_admit(const throng_case *c);
 
 #endif

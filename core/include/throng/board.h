@@ -45,6 +45,7 @@ typedef struct throng_board_limits {
     uint32_t wants_max;   /* URLs waiting for throngd (256); 1 … THRONG_BOARD_WANTS_MAX */
 } throng_board_limits;
 
+/* The values in parentheses above. */
 THRONG_API void throng_board_limits_default(throng_board_limits *limits);
 /* Bytes of a board, or 0 if a limit is out of range. */
 THRONG_API size_t throng_board_size(const throng_board_limits *limits);
@@ -102,6 +103,7 @@ typedef struct throng_sender {
  * epoch's ids are used up, THRONG_ERR_AGAIN in the middle of a rotation. */
 THRONG_API int throng_board_take_sender(throng_board *board, throng_sender *ret);
 
+/* throngd: the UDP port that directions name; and its heartbeat. */
 THRONG_API void throng_board_set_seeder_port(throng_board *board, uint16_t port);
 THRONG_API uint16_t throng_board_seeder_port(const throng_board *board);
 THRONG_API void throng_board_beat(throng_board *board, throng_time now);
@@ -224,6 +226,7 @@ typedef struct throng_board_counters {
 #undef X
 } throng_board_counters;
 
+/* What both sides count on, in the board itself: valid as long as the mapping. */
 THRONG_API throng_board_counters *throng_board_counters_of(const throng_board *board);
 THRONG_API throng_load *throng_board_load(const throng_board *board);
 THRONG_API throng_budget *throng_board_budget(const throng_board *board); /* of the reserved share */
