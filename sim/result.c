@@ -178,6 +178,9 @@ void sim_world_result(sim_world *w, sim_result *ret)
     for (uint32_t slot = 1; slot < w->slots; slot++)
         if (w->hosts[slot])
             add_node(w, w->hosts[slot], &r);
+    r.content_from_seeder = r.nodes.content_from_seeder;
+    r.content_from_peers = r.nodes.content_from_peers;
+    r.content_duplicate = r.nodes.content_duplicate;
     r.unfinished = w->incomplete;
     r.virtual_s = (double)w->now / 1e6;
     r.wall_s = w->wall_s;
