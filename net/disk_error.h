@@ -12,6 +12,7 @@
     X(NO_FILE, -204, "no such file")                                                                                   \
     X(EXISTS, -205, "file exists already")                                                                             \
     X(FOLDER, -206, "is a directory")                                                                                  \
+    X(SPECIAL, -214, "is not a regular file")                                                                          \
     X(BUSY, -207, "another download is writing this file")                                                             \
     X(TOO_LARGE, -208, "larger than the file system or a quota allows")                                                \
     X(NAME, -209, "file name too long or not allowed")                                                                 \

@@ -30,14 +30,16 @@ typedef struct throng_store_config {
     uint32_t units_open_max;   /* units in assembly: the node's units_open_max and one for each HTTP range (520) */
     bool resume;               /* go on with what FILE.part holds, if it is of the same object (false: start anew) */
     bool overwrite;            /* let commit replace FILE (false: refuse now and at commit, THRONG_DISK_ERR_EXISTS) */
+    bool sync;                 /* commit waits until the disk has it: a crash of the machine then finds FILE whole, too
+                                  (true) */
     const char *validator;     /* ETag or Last-Modified of a plain file, kept for who resumes; NULL: none */
 } throng_store_config;
 
 void throng_store_config_default(throng_store_config *config);
 
 /* Creates or reopens FILE.part and sets the object's space aside, so that a full disk shows now. A THRONG_DISK_ERR_
- * code (BUSY while another process has it open), THRONG_ERR_INVALID, THRONG_ERR_NO_MEMORY; FILE.part is then as it was,
- * or not there. Reopening hashes what is there (1 GB takes about half a second). */
+ * code (BUSY while another process has it open, EXISTS, FULL …), THRONG_ERR_INVALID, THRONG_ERR_NO_MEMORY; a FILE.part
+ * that this call made is gone again then. Reopening hashes what is there (1 GB takes about half a second). */
 int throng_store_open(throng_store **ret, const throng_store_config *config);
 /* Closes. FILE.part stays for who resumes, unless nothing is in it; call throng_store_discard first to be rid of it. */
 void throng_store_free(throng_store *store);
