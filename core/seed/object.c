@@ -11,11 +11,14 @@ static uint8_t log2_of_granule(uint32_t chunks)
     return log2;
 }
 
-/* Metachunks are powers of two. */
+/* Of the smallest power of two that holds a metachunk. */
 static uint8_t log2_of_metachunk(const throng_geometry *geometry)
 {
+    uint32_t first = 0, end = 0;
     uint8_t log2 = 0;
-    while (1u << log2 < geometry->metachunk_chunks)
+    if (geometry->metachunks > 0)
+        throng_geometry_unit_chunks(geometry, 0, &first, &end);
+    while (1u << log2 < end)
         log2++;
     return log2;
 }

@@ -7,7 +7,7 @@
 
 #include "fixture.h"
 
-enum { MBIT = 1000000, UNIT = THRONG_METACHUNK_CHUNKS };
+enum { MBIT = 1000000, TURN = 16 };
 
 static void start(fixture *f, uint64_t rate_bps, uint32_t chunks)
 {
@@ -21,6 +21,14 @@ static void join_all(fixture *f, uint32_t clients)
         assert_int_equal(join(f, client), 0);
     run_until(f, f->now + 200 * THRONG_MS);
     forget_sent(f);
+}
+
+/* Chunks in a metachunk of this object. */
+static uint32_t unit_of(const fixture *f)
+{
+    uint32_t first, end;
+    throng_geometry_unit_chunks(&f->geometry, 0, &first, &end);
+    return end - first;
 }
 
 /* The chunks that went to a client, in order. */
@@ -158,20 +166,21 @@ static void gifts_complete_metachunks_from_the_start_for_someone_alone(void **st
 static void gifts_to_several_are_different_metachunks(void **state)
 {
     fixture f;
-    start(&f, 1 * MBIT, 8 * UNIT);
-    join_all(&f, 8);
-    for (uint32_t client = 1; client <= 8; client++)
-        ask_any(&f, client, 1, UNIT, 0);
+    start(&f, 1 * MBIT, 128);
+    uint32_t unit = unit_of(&f), clients = 128 / unit < 30 ? 128 / unit : 30;
+    join_all(&f, clients);
+    for (uint32_t client = 1; client <= clients; client++)
+        ask_any(&f, client, 1, unit, 0);
     run_until(&f, f.now + 3 * THRONG_SECOND);
-    bool taken[8] = {false};
-    for (uint32_t client = 1; client <= 8; client++) {
+    bool taken[128] = {false};
+    for (uint32_t client = 1; client <= clients; client++) {
         uint32_t chunks[200];
-        assert_int_equal(given(&f, client, chunks, 200), UNIT);
-        uint32_t unit = chunks[0] / UNIT;
-        for (uint32_t i = 0; i < UNIT; i++)
-            assert_int_equal(chunks[i], unit * UNIT + i);
-        assert_false(taken[unit]);
-        taken[unit] = true;
+        assert_int_equal(given(&f, client, chunks, 200), unit);
+        uint32_t first = chunks[0] / unit * unit;
+        for (uint32_t i = 0; i < unit; i++)
+            assert_int_equal(chunks[i], first + i);
+        assert_false(taken[first]);
+        taken[first] = true;
     }
     fixture_stop(&f);
 }
@@ -179,56 +188,58 @@ static void gifts_to_several_are_different_metachunks(void **state)
 static void gifts_are_the_rarest_among_those_present(void **state)
 {
     fixture f;
-    start(&f, 1 * MBIT, 8 * UNIT);
+    start(&f, 1 * MBIT, 128);
     join_all(&f, 4);
-    tell_have(&f, 2, 0, 8 * UNIT);
-    tell_have(&f, 3, 0, 5 * UNIT);
-    tell_have(&f, 4, 0, 3 * UNIT);
-    ask_any(&f, 1, 1, 8 * UNIT, 0);
+    tell_have(&f, 2, 0, 128);
+    tell_have(&f, 3, 0, 80);
+    tell_have(&f, 4, 0, 48);
+    ask_any(&f, 1, 1, 128, 0);
     run_until(&f, f.now + 3 * THRONG_SECOND);
     uint32_t chunks[200];
-    assert_int_equal(given(&f, 1, chunks, 200), 8 * UNIT);
-    const uint32_t units[] = {5, 6, 7, 3, 4, 0, 1, 2};
-    for (uint32_t i = 0; i < 8; i++)
-        assert_int_equal(chunks[i * UNIT] / UNIT, units[i]);
+    assert_int_equal(given(&f, 1, chunks, 200), 128);
+    for (uint32_t i = 0; i < 128; i++) {
+        uint32_t expected = i < 48 ? 80 + i : i < 80 ? i : i - 80;
+        assert_int_equal(chunks[i], expected);
+    }
     fixture_stop(&f);
 }
 
 static void gifts_of_who_left_are_rare_again(void **state)
 {
     fixture f;
-    start(&f, 10 * MBIT, 4 * UNIT);
+    start(&f, 10 * MBIT, 64);
+    uint32_t unit = unit_of(&f);
     join_all(&f, 2);
-    tell_have(&f, 2, 0, 2 * UNIT);
+    tell_have(&f, 2, 0, 32);
     bye(&f, 2);
-    ask_any(&f, 1, 1, UNIT, 0);
+    ask_any(&f, 1, 1, unit, 0);
     run_until(&f, f.now + THRONG_SECOND);
     join(&f, 3);
-    ask_any(&f, 3, 1, 3 * UNIT, 0);
+    ask_any(&f, 3, 1, 64 - unit, 0);
     run_until(&f, f.now + THRONG_SECOND);
     uint32_t first[200], chunks[200];
-    assert_int_equal(given(&f, 1, first, 200), UNIT);
-    assert_int_equal(given(&f, 3, chunks, 200), 3 * UNIT);
-    for (uint32_t i = 0; i < 3; i++)
-        assert_int_not_equal(chunks[i * UNIT] / UNIT, first[0] / UNIT);
+    assert_int_equal(given(&f, 1, first, 200), unit);
+    assert_int_equal(given(&f, 3, chunks, 200), 64 - unit);
+    for (uint32_t i = 0; i < 64 - unit; i++)
+        assert_int_not_equal(chunks[i] / unit, first[0] / unit);
     fixture_stop(&f);
 }
 
 static void gifts_go_to_whom_was_given_least(void **state)
 {
     fixture f;
-    start(&f, 1 * MBIT, 64 * UNIT);
+    start(&f, 1 * MBIT, 1000);
     join_all(&f, 1);
-    ask_any(&f, 1, 1, 5 * UNIT, 0);
+    ask_any(&f, 1, 1, 80, 0);
     run_until(&f, f.now + 2 * THRONG_SECOND);
     forget_sent(&f);
     tell_have(&f, 1, 0, 1);
     join(&f, 2);
-    ask_any(&f, 1, 2, 40 * UNIT, 5 * UNIT);
-    ask_any(&f, 2, 1, 40 * UNIT, 0);
+    ask_any(&f, 1, 2, 600, 80);
+    ask_any(&f, 2, 1, 600, 0);
     run_until(&f, f.now + 2 * THRONG_SECOND);
     uint32_t to_first = count_sent(&f, 1, THRONG_FRAME_DATA), to_second = count_sent(&f, 2, THRONG_FRAME_DATA);
-    assert_in_range(to_second, to_first + 4 * UNIT, to_first + 6 * UNIT);
+    assert_in_range(to_second, to_first + 80 - TURN, to_first + 80 + TURN);
     fixture_stop(&f);
 }
 
@@ -236,7 +247,7 @@ static void gifts_to_equals_are_equal(void **state)
 {
     enum { CLIENTS = 10 };
     fixture f;
-    start(&f, 10 * MBIT, 1000 * UNIT);
+    start(&f, 10 * MBIT, 16000);
     join_all(&f, CLIENTS);
     for (uint32_t client = 1; client <= CLIENTS; client++)
         ask_any(&f, client, 1, 4000, 0);
@@ -248,37 +259,37 @@ static void gifts_to_equals_are_equal(void **state)
         most = count > most ? count : most;
     }
     assert_true(least > 100);
-    assert_true(most - least <= 2 * UNIT);
+    assert_true(most - least <= 2 * TURN);
     fixture_stop(&f);
 }
 
 static void gifts_asked_for_again_while_on_their_way_are_not_given_twice(void **state)
 {
     fixture f;
-    start(&f, 10 * MBIT, 8 * UNIT);
+    start(&f, 10 * MBIT, 128);
     join_all(&f, 1);
     for (uint32_t i = 0; i < 5; i++) {
-        ask_any(&f, 1, i, UNIT, 0);
+        ask_any(&f, 1, i, 16, 0);
         run_until(&f, f.now + 20 * THRONG_MS);
     }
-    assert_int_equal(count_sent(&f, 1, THRONG_FRAME_DATA), UNIT);
+    assert_int_equal(count_sent(&f, 1, THRONG_FRAME_DATA), 16);
     /* Half of them heard of: room for so many more. */
-    ask_any(&f, 1, 6, UNIT, UNIT / 2);
+    ask_any(&f, 1, 6, 16, 8);
     run_until(&f, f.now + 100 * THRONG_MS);
     uint32_t chunks[200];
-    assert_int_equal(given(&f, 1, chunks, 200), UNIT + UNIT / 2);
-    assert_int_equal(chunks[UNIT], UNIT);
+    assert_int_equal(given(&f, 1, chunks, 200), 16 + 8);
+    assert_int_equal(chunks[16], 16);
     fixture_stop(&f);
 }
 
 static void gifts_lost_on_the_way_are_given_again(void **state)
 {
     fixture f;
-    start(&f, 10 * MBIT, 2 * UNIT);
+    start(&f, 10 * MBIT, 32);
     join_all(&f, 1);
-    ask_any(&f, 1, 1, 2 * UNIT, 0);
+    ask_any(&f, 1, 1, 32, 0);
     run_until(&f, f.now + 100 * THRONG_MS);
-    assert_int_equal(count_sent(&f, 1, THRONG_FRAME_DATA), 2 * UNIT);
+    assert_int_equal(count_sent(&f, 1, THRONG_FRAME_DATA), 32);
     forget_sent(&f);
     /* All but two arrived. */
     const throng_interval has[] = {{0, 7}, {8, 20}, {21, 32}};
@@ -371,7 +382,7 @@ static void wants_of_nothing_end_what_was_asked(void **state)
 static void named_that_would_wait_for_others_is_answered_busy(void **state)
 {
     fixture f;
-    start(&f, 1 * MBIT, 64 * UNIT);
+    start(&f, 1 * MBIT, 1024);
     join_all(&f, 20);
     for (uint32_t client = 1; client <= 19; client++)
         ask_any(&f, client, 1, 64, 0);
@@ -391,7 +402,7 @@ static void named_that_would_wait_for_others_is_answered_busy(void **state)
 static void named_by_whom_was_given_least_is_served_next(void **state)
 {
     fixture f;
-    start(&f, 1 * MBIT, 64 * UNIT);
+    start(&f, 1 * MBIT, 1024);
     join_all(&f, 5);
     for (uint32_t client = 1; client <= 4; client++)
         ask_any(&f, client, 1, 300, 0);
