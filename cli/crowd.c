@@ -25,7 +25,7 @@ enum {
 
 uint64_t throng_crowd_unit_offset(const throng_crowd *crowd, uint32_t unit)
 {
-    uint64_t offset = (uint64_t)unit * THRONG_METACHUNK_CHUNKS * crowd->geometry.chunk_size;
+    uint64_t offset = (uint64_t)unit * crowd->geometry.metachunk_chunks * crowd->geometry.chunk_size;
     return offset < crowd->geometry.size ? offset : crowd->geometry.size;
 }
 
@@ -178,7 +178,7 @@ static bool put_piece(throng_crowd *crowd, uint32_t unit, uint64_t offset, const
 
 bool throng_crowd_put(throng_crowd *crowd, uint64_t offset, const uint8_t *bytes, size_t size, uint64_t *share_bytes)
 {
-    uint64_t per_unit = (uint64_t)THRONG_METACHUNK_CHUNKS * crowd->geometry.chunk_size;
+    uint64_t per_unit = (uint64_t)crowd->geometry.metachunk_chunks * crowd->geometry.chunk_size;
     while (size > 0 && offset < crowd->geometry.size) {
         uint32_t unit = (uint32_t)(offset / per_unit);
         uint64_t room = throng_crowd_unit_offset(crowd, unit + 1) - offset;
@@ -251,7 +251,7 @@ static bool pass_on(throng_crowd *crowd)
 {
     throng_transfer *transfer = crowd->transfer;
     uint64_t position = throng_sink_position(transfer->sink);
-    uint64_t per_unit = (uint64_t)THRONG_METACHUNK_CHUNKS * crowd->geometry.chunk_size;
+    uint64_t per_unit = (uint64_t)crowd->geometry.metachunk_chunks * crowd->geometry.chunk_size;
     uint32_t unit = (uint32_t)(position / per_unit);
     while (unit < crowd->geometry.metachunks && throng_store_unit(crowd->store, unit) == THRONG_UNIT_VERIFIED) {
         unit++;

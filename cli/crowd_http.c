@@ -183,7 +183,7 @@ static void ask(throng_crowd *crowd, unit_run run)
 static void share_the_rest(throng_crowd *crowd, uint64_t missing_units)
 {
     throng_crowd_part *part = &crowd->part;
-    uint64_t per_unit = (uint64_t)THRONG_METACHUNK_CHUNKS * crowd->geometry.chunk_size;
+    uint64_t per_unit = (uint64_t)crowd->geometry.metachunk_chunks * crowd->geometry.chunk_size;
     uint32_t next = (uint32_t)(part->at / per_unit) + 1;
     next = next > part->unit_first ? next : part->unit_first;
     if (part->shared || next >= part->unit_end || missing_units > part->unit_end - next + 1) {
@@ -195,7 +195,7 @@ static void share_the_rest(throng_crowd *crowd, uint64_t missing_units)
 
 void throng_crowd_http_tick(throng_crowd *crowd, throng_time now)
 {
-    uint64_t per_unit = (uint64_t)THRONG_METACHUNK_CHUNKS * crowd->geometry.chunk_size;
+    uint64_t per_unit = (uint64_t)crowd->geometry.metachunk_chunks * crowd->geometry.chunk_size;
     uint64_t units = 0;
     /* The count costs a walk over all units: only when it can matter. */
     if (crowd->done || crowd->plain_fd >= 0 || (crowd->http_useless && !crowd->race.stuck) ||

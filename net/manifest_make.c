@@ -42,7 +42,7 @@ struct throng_manifest_maker {
 /* The bytes of a metachunk. */
 static uint64_t unit_bytes(const throng_geometry *g, uint32_t unit)
 {
-    uint64_t whole = (uint64_t)g->chunk_size * THRONG_METACHUNK_CHUNKS;
+    uint64_t whole = (uint64_t)g->chunk_size * g->metachunk_chunks;
     uint64_t left = g->size - unit * whole;
     return left < whole ? left : whole;
 }

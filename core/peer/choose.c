@@ -172,7 +172,8 @@ static void choose_in_runs(throng_node *node, throng_link *link, uint32_t count,
     uint32_t chunks = object->geometry.data_chunks;
     uint32_t from = 0;
     if (node->neighbours_count > 1 && chunks > 0)
-        from = throng_node_random_below(node, chunks) / THRONG_METACHUNK_CHUNKS * THRONG_METACHUNK_CHUNKS;
+        from = throng_node_random_below(node, chunks) / object->geometry.metachunk_chunks *
+               object->geometry.metachunk_chunks;
     take_runs(node, link, from, object->geometry.chunks, count, choice);
     take_runs(node, link, 0, from, count, choice);
     sort_intervals(choice);

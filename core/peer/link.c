@@ -33,7 +33,7 @@ static void count_new(throng_link *link, uint32_t first, uint32_t end)
     uint8_t *holders = link->object->holders;
     throng_interval gap;
     for (uint32_t at = first; holders && throng_intervals_gap_at_or_after(link->have, at, end, &gap); at = gap.end)
-        for (uint32_t chunk = gap.first; chunk < gap.end; chunk++)
+        for (uint32_t chunk = gap.first > first ? gap.first : first; chunk < gap.end; chunk++)
             holders[chunk] += holders[chunk] < UINT8_MAX;
 }
 

@@ -67,7 +67,7 @@ static uint32_t queue_held(throng_node *node, throng_neighbour *n, const throng_
         if (lacking) {
             if (!throng_intervals_gap_at_or_after(lacking->have, base.first, base.end, &gap))
                 continue;
-            base.first = gap.first;
+            base.first = gap.first > base.first ? gap.first : base.first;
             base.end = gap.end;
         }
         base.end = least(base.end, base.first + (most - queued));

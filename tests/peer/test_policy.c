@@ -159,7 +159,7 @@ static void choice_finishes_a_unit_before_it_begins_another(void **state)
         throng_choose(node, n, &n->links[0], 4, &choice);
     for (uint32_t unit = 0; unit < object->geometry.metachunks; unit++)
         units += throng_unit_find(object, unit) != NULL;
-    assert_int_equal(units, 4); /* 64 chunks chosen: four units, all of each */
+    assert_int_equal(units, 64 / object->geometry.metachunk_chunks); /* 64 chunks chosen, all of each unit */
     throng_node_free(node);
 }
 
@@ -177,6 +177,37 @@ static void choice_never_names_a_chunk_twice(void **state)
             for (uint32_t chunk = choice.intervals[i].first; chunk < choice.intervals[i].end; chunk++)
                 assert_int_equal(named[chunk]++, 0);
     }
+    throng_node_free(node);
+}
+
+static uint32_t uploads_for(throng_node *node, throng_neighbour *n, uint32_t any, throng_interval want,
+                            throng_interval *ret)
+{
+    uint8_t bytes[64];
+    throng_writer w = throng_writer_on(bytes, sizeof bytes);
+    throng_request_encode(&w, node->objects[0]->tag, 77, any, NULL, 0, &want, 1);
+    throng_reader r = throng_reader_on(bytes + 1, throng_writer_size(&w) - 1);
+    throng_request request;
+    assert_int_equal(throng_request_decode(&request, &r), 0);
+    uint32_t queued = throng_upload_request(node, n, node->objects[0], &request);
+    if (n->uploads_count > 0)
+        *ret = (throng_interval){n->uploads[0].first, n->uploads[0].end};
+    throng_uploads_clear(node, n, NULL);
+    return queued;
+}
+
+static void request_bounded_by_a_slice_is_answered_out_of_the_slice(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    throng_object *object = object_of(node, 128 * 1024);
+    throng_neighbour *n = neighbour_with(node, 0, 0, 1);
+    throng_object_verified(node, object, 0, 64);
+    throng_interval queued;
+    assert_int_equal(uploads_for(node, n, 4, (throng_interval){16, 24}, &queued), 4);
+    assert_true(queued.first == 16 && queued.end == 20);
+    assert_int_equal(uploads_for(node, n, 4, (throng_interval){62, 70}, &queued), 2);
+    assert_int_equal(uploads_for(node, n, 4, (throng_interval){64, 70}, &queued), 0);
+    assert_int_equal(uploads_for(node, n, 0, (throng_interval){10, 20}, &queued), 10);
     throng_node_free(node);
 }
 
@@ -249,6 +280,7 @@ int main(void)
         cmocka_unit_test(choice_prefers_the_chunk_that_fewest_neighbours_hold),
         cmocka_unit_test(choice_finishes_a_unit_before_it_begins_another),
         cmocka_unit_test(choice_never_names_a_chunk_twice),
+        cmocka_unit_test(request_bounded_by_a_slice_is_answered_out_of_the_slice),
         cmocka_unit_test(window_holds_what_arrived_and_falls_to_it),
         cmocka_unit_test(node_with_a_heap_that_fails_anywhere_stays_whole),
     };

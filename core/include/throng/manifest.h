@@ -1,10 +1,10 @@
 /* Content of an object: how it is cut, what proves it, who signed it (Flashback, section 3: FileMetaData).
  *
  * Chunks. An object of `size` bytes is chunks 0 … data_chunks-1 of chunk_size bytes, the last one shorter. A metachunk
- * is 16 chunks, and one SHA-256 covers it. When the list of those hashes would pass 64 KiB, it is cut into pages of
- * chunk_size / 32 hashes, each page hashed in its turn, level upon level, until a list of at most 2,048 hashes remains,
- * which stands in the manifest. Pages are chunks like any other, numbered from data_chunks on, lowest level first, and
- * travel like any other; a page chunk may be short.
+ * is 16 chunks, in objects of up to 1,024 chunks it is 4, and one SHA-256 covers it. When the list of those hashes
+ * would pass 64 KiB, it is cut into pages of chunk_size / 32 hashes, each page hashed in its turn, level upon level,
+ * until a list of at most 2,048 hashes remains, which stands in the manifest. Pages are chunks like any other, numbered
+ * from data_chunks on, lowest level first, and travel like any other; a page chunk may be short.
  *
  * Units. What one hash covers is a unit: units 0 … metachunks-1 are metachunks, the pages follow, in chunk order. */
 #ifndef THRONG_MANIFEST_H
@@ -13,8 +13,9 @@
 #include <throng/base.h>
 
 enum {
-    THRONG_METACHUNK_CHUNKS = 16, /* the paper's default */
-    THRONG_HASH_LIST_MAX = 2048,  /* hashes in a manifest: 64 KiB */
+    THRONG_METACHUNK_CHUNKS = 16,      /* the paper's default, and the most */
+    THRONG_METACHUNK_CHUNKS_SMALL = 4, /* objects of up to 1,024 chunks */
+    THRONG_HASH_LIST_MAX = 2048,       /* hashes in a manifest: 64 KiB */
     THRONG_TREE_LEVELS_MAX = 8,
     THRONG_CHUNK_SIZE_MIN = 256,
     THRONG_CHUNK_SIZE_MAX = 1152, /* what fits THRONG_PAYLOAD_MAX with its headers */
@@ -26,6 +27,7 @@ enum {
 typedef struct throng_geometry {
     uint64_t size;
     uint32_t chunk_size;
+    uint32_t metachunk_chunks; /* chunks that one hash covers */
     uint32_t data_chunks;
     uint32_t metachunks;
     uint32_t levels;                              /* levels of pages; 0 when the list stands in the manifest whole */
