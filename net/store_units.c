@@ -7,7 +7,7 @@
 int throng_store_units_init(throng_store *store, uint32_t units_open_max)
 {
     uint32_t units = store->geometry.metachunks;
-    store->unit_size = store->geometry.chunk_size * THRONG_METACHUNK_CHUNKS;
+    store->unit_size = store->geometry.chunk_size * store->geometry.metachunk_chunks;
     store->slots_max = units_open_max < units ? units_open_max : units;
     if (units == 0)
         return 0;
@@ -247,7 +247,7 @@ int throng_store_put(throng_store *store, uint32_t chunk, const uint8_t *bytes, 
     throng_store_slot *slot = slot_open(store, unit, &error);
     if (!slot)
         return error;
-    uint32_t at = chunk % THRONG_METACHUNK_CHUNKS;
+    uint32_t at = chunk % g->metachunk_chunks;
     uint16_t bit = (uint16_t)(1u << at);
     if (slot->have & bit)
         return 0;
