@@ -1,0 +1,391 @@
+/* What becomes of each response: counted, and in a crowd served from the reserved share, directed or refused. */
+#include "ngx_http_throng_module.h"
+
+enum {
+    NGX_HTTP_THRONG_PEERS = 10,       /* in directions: what the crowd's newcomer contacts at once */
+    NGX_HTTP_THRONG_PACES = 4,        /* ordinary responses in a crowd that fill the reserved share */
+    NGX_HTTP_THRONG_PACE_MIN = 2048,  /* bytes a second; slower is no service */
+    NGX_HTTP_THRONG_RETRY_SPREAD = 4, /* seconds over which those refused at once come again */
+};
+
+#define NGX_HTTP_THRONG_BURST THRONG_SECOND /* of the reserved share */
+
+static ngx_http_output_header_filter_pt ngx_http_next_header_filter;
+static ngx_http_output_body_filter_pt ngx_http_next_body_filter;
+
+/* The board in use for a request, or NULL: not configured here, or not mapped. */
+static ngx_http_throng_board_t *ngx_http_throng_board_of(ngx_http_request_t *r)
+{
+    ngx_http_throng_loc_conf_t *tlcf = ngx_http_get_module_loc_conf(r, ngx_http_throng_module);
+
+    return r == r->main && tlcf->board != NULL && tlcf->board->memory != NULL ? tlcf->board : NULL;
+}
+
+static void ngx_http_throng_count(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+throng_mode ngx_http_throng_mode_now(ngx_http_throng_loc_conf_t *tlcf, ngx_http_throng_board_t *tb)
+{
+    throng_load *load = throng_board_load(&tb->board);
+    throng_mode before = throng_load_mode(load), after;
+
+    if (tlcf->mode == NGX_HTTP_THRONG_OFF) {
+        return THRONG_CALM;
+    }
+    tb->load.uplink_bps = throng_board_uplink_bps(&tb->board);
+    after = throng_load_judge(load, ngx_http_throng_now(), &tb->load);
+    if (before == THRONG_CALM && after == THRONG_CROWD) {
+        ngx_http_throng_count(&throng_board_counters_of(&tb->board)->crowds, 1);
+    }
+    return tlcf->mode == NGX_HTTP_THRONG_ON ? THRONG_CROWD : after;
+}
+
+static ngx_uint_t ngx_http_throng_is_fetch(ngx_http_request_t *r, ngx_http_throng_board_t *tb)
+{
+    ngx_http_throng_main_conf_t *tmcf = ngx_http_get_module_main_conf(r, ngx_http_throng_module);
+    ngx_str_t *value = ngx_http_throng_request_header(r, &tmcf->fetch_name, tmcf->fetch_hash);
+    throng_board_secrets secrets;
+    u_char hex[2 * THRONG_FETCH_SECRET_SIZE];
+    u_char differ = 0;
+    ngx_uint_t i;
+
+    if (value == NULL || value->len != sizeof(hex)) {
+        return 0;
+    }
+    throng_board_secrets_get(&tb->board, &secrets);
+    ngx_hex_dump(hex, secrets.fetch_secret, THRONG_FETCH_SECRET_SIZE);
+    for (i = 0; i < sizeof(hex); i++) {
+        differ |= hex[i] ^ value->data[i];
+    }
+    return differ == 0;
+}
+
+static ngx_uint_t ngx_http_throng_is_capable(ngx_http_request_t *r)
+{
+    ngx_http_throng_main_conf_t *tmcf = ngx_http_get_module_main_conf(r, ngx_http_throng_module);
+    ngx_str_t *value = ngx_http_throng_request_header(r, &tmcf->request_name, tmcf->request_hash);
+
+    return value != NULL && value->len == 1 && value->data[0] == '1';
+}
+
+static void ngx_http_throng_url(ngx_http_request_t *r, throng_board_url *ret)
+{
+    ngx_memzero(ret, sizeof(*ret));
+#if (NGX_HTTP_SSL)
+    ret->tls = r->connection->ssl != NULL;
+#endif
+    if (ngx_connection_local_sockaddr(r->connection, NULL, 0) == NGX_OK) {
+        (void)ngx_http_throng_addr(&ret->server, r->connection->local_sockaddr);
+    }
+    ret->host = (char *)r->headers_in.server.data;
+    ret->host_size = r->headers_in.server.len;
+    ret->uri = (char *)r->unparsed_uri.data;
+    ret->uri_size = r->unparsed_uri.len;
+}
+
+static uint64_t ngx_http_throng_random(void)
+{
+    return (uint64_t)ngx_random() << 32 ^ (uint64_t)ngx_random();
+}
+
+/* True if the very version that nginx is about to send is published; if not, throngd learns of it. */
+static ngx_uint_t ngx_http_throng_published(ngx_http_request_t *r, ngx_http_throng_board_t *tb, ngx_uint_t ipv4_only,
+                                            throng_board_entry *ret)
+{
+    throng_board_url url;
+    throng_board_key key;
+    throng_validators now = {.size = UINT64_MAX};
+    int rc;
+
+    ngx_http_throng_url(r, &url);
+    if (throng_board_key_of(&tb->board, &url, &key) != 0) {
+        return 0;
+    }
+    if (r->headers_out.content_length_n >= 0) {
+        now.size = (uint64_t)r->headers_out.content_length_n;
+    }
+    if (r->headers_out.last_modified_time > 0) {
+        now.last_modified_s = (uint64_t)r->headers_out.last_modified_time;
+    }
+    if (r->headers_out.etag != NULL && r->headers_out.etag->hash != 0) {
+        now.etag =
+            throng_board_etag(&tb->board, (char *)r->headers_out.etag->value.data, r->headers_out.etag->value.len);
+    }
+    rc = throng_board_find(&tb->board, &key, ngx_http_throng_random(), NGX_HTTP_THRONG_PEERS, ipv4_only, ret);
+    if (rc == 0 && throng_board_current(ret, &now, ngx_http_throng_now())) {
+        return 1;
+    }
+    if (rc != THRONG_ERR_AGAIN) {
+        (void)throng_board_post_want(&tb->board, ngx_http_throng_now(), &key, &url);
+    }
+    return 0;
+}
+
+/* NGX_DECLINED: no directions can be made, and nothing has been changed. */
+static ngx_int_t ngx_http_throng_direct(ngx_http_request_t *r, ngx_http_throng_board_t *tb, throng_addr *client,
+                                        throng_board_entry *entry)
+{
+    static ngx_str_t no_store = ngx_string("no-store");
+    static ngx_str_t vary = ngx_string("Throng");
+    throng_board_secrets secrets;
+    throng_directions directions;
+    throng_sender sender;
+    ngx_str_t uri;
+    int length;
+
+    if (throng_board_take_sender(&tb->board, &sender) != 0) {
+        return NGX_DECLINED;
+    }
+    throng_board_secrets_get(&tb->board, &secrets);
+    ngx_memzero(&directions, offsetof(throng_directions, peers));
+    directions.object = entry->object;
+    directions.size = entry->validators.size;
+    directions.chunk_size = entry->chunk_size;
+    directions.sender_id = sender.id;
+    directions.epoch = sender.epoch;
+    ngx_memcpy(directions.key, sender.key, sizeof(directions.key));
+    throng_token_make(&directions.token, secrets.token_key, (uint32_t)ngx_time(), sender.id, client->ip);
+    directions.seeder.port = throng_board_seeder_port(&tb->board);
+    directions.peers_count = entry->peers_count;
+    ngx_memcpy(directions.peers, entry->peers, entry->peers_count * sizeof(*entry->peers));
+
+    uri.data = ngx_pnalloc(r->pool, THRONG_DIRECTIONS_URI_MAX);
+    if (uri.data == NULL) {
+        return NGX_DECLINED;
+    }
+    length = throng_directions_encode(&directions, (char *)uri.data, THRONG_DIRECTIONS_URI_MAX);
+    if (length < 0) {
+        return NGX_DECLINED;
+    }
+    uri.len = (size_t)length;
+
+    ngx_http_throng_replace(r, NGX_HTTP_TEMPORARY_REDIRECT);
+    if (ngx_http_throng_add_header(r, (char *)"Location", &uri) != NGX_OK ||
+        ngx_http_throng_add_header(r, (char *)"Cache-Control", &no_store) != NGX_OK ||
+        ngx_http_throng_add_header(r, (char *)"Vary", &vary) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    ngx_http_throng_count(&throng_board_counters_of(&tb->board)->directions, 1);
+    ngx_http_throng_count(&throng_board_counters_of(&tb->board)->directed_bytes, entry->validators.size);
+    return NGX_OK;
+}
+
+static ngx_int_t ngx_http_throng_refuse(ngx_http_request_t *r, ngx_http_throng_board_t *tb)
+{
+    throng_time wait =
+        throng_budget_wait(throng_board_budget(&tb->board), ngx_http_throng_now(), NGX_HTTP_THRONG_BURST);
+    ngx_str_t retry_after;
+
+    retry_after.data = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+    if (retry_after.data == NULL) {
+        return NGX_ERROR;
+    }
+    retry_after.len = ngx_sprintf(retry_after.data, "%uL",
+                                  (uint64_t)(wait / THRONG_SECOND + 1 + ngx_random() % NGX_HTTP_THRONG_RETRY_SPREAD)) -
+                      retry_after.data;
+    ngx_http_throng_replace(r, NGX_HTTP_SERVICE_UNAVAILABLE);
+    ngx_http_throng_count(&throng_board_counters_of(&tb->board)->refused, 1);
+    return ngx_http_throng_add_header(r, (char *)"Retry-After", &retry_after);
+}
+
+/* Ordinary service in a crowd: no response takes more than its part of the reserved share, and each is charged at least
+ * a second of that in advance, so that many admitted at once find the share taken. */
+static void ngx_http_throng_pace(ngx_http_request_t *r, ngx_http_throng_ctx_t *ctx, ngx_http_throng_board_t *tb,
+                                 uint64_t size)
+{
+    ngx_http_core_loc_conf_t *clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    size_t pace = ctx->reserve_bps / 8 / NGX_HTTP_THRONG_PACES;
+
+    if (pace < NGX_HTTP_THRONG_PACE_MIN) {
+        pace = NGX_HTTP_THRONG_PACE_MIN;
+    }
+    if (!r->limit_rate_set) {
+        r->limit_rate = ngx_http_complex_value_size(r, clcf->limit_rate, 0);
+        r->limit_rate_set = 1;
+    }
+    if (r->limit_rate == 0 || r->limit_rate > pace) {
+        r->limit_rate = pace;
+    }
+    r->limit_rate_after = 0;
+    r->limit_rate_after_set = 1;
+
+    ctx->reserved = 1;
+    ctx->prepaid = throng_line_bytes(size < pace ? size : pace, 0);
+    throng_budget_charge(throng_board_budget(&tb->board), ngx_http_throng_now(), ctx->reserve_bps, ctx->prepaid);
+    ngx_http_throng_count(&throng_board_counters_of(&tb->board)->reserved, 1);
+}
+
+static ngx_int_t ngx_http_throng_crowd(ngx_http_request_t *r, ngx_http_throng_ctx_t *ctx,
+                                       ngx_http_throng_loc_conf_t *tlcf, uint64_t size)
+{
+    ngx_http_throng_board_t *tb = tlcf->board;
+    throng_time now = ngx_http_throng_now();
+    uint64_t uplink = throng_board_uplink_bps(&tb->board);
+    throng_board_entry entry;
+    throng_addr client;
+    ngx_int_t rc;
+    throng_case c = {.mode = THRONG_CROWD, .size = size, .small_max = tlcf->min_size};
+
+    ctx->reserve_bps = uplink / 100 * tlcf->reserve;
+    c.daemon_alive = throng_board_alive(&tb->board, now);
+    c.refusable = r->method == NGX_HTTP_GET &&
+                  (r->headers_out.status == NGX_HTTP_OK || r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT);
+    c.budget_open = uplink == 0 || throng_budget_open(throng_board_budget(&tb->board), now, NGX_HTTP_THRONG_BURST);
+    c.capable = ngx_http_throng_is_capable(r) && ngx_http_throng_addr(&client, r->connection->sockaddr) == NGX_OK;
+    c.shareable = c.capable && ngx_http_throng_shareable(r);
+    c.published = c.daemon_alive && c.shareable && size > c.small_max &&
+                  ngx_http_throng_published(r, tb, throng_addr_is_ipv4(&client), &entry);
+
+    switch (throng_admit(&c)) {
+
+    case THRONG_DIRECTIONS:
+        rc = ngx_http_throng_direct(r, tb, &client, &entry);
+        if (rc != NGX_DECLINED) {
+            ctx->replaced = 1;
+            return rc;
+        }
+        return NGX_OK;
+
+    case THRONG_REFUSE:
+        ctx->replaced = 1;
+        return ngx_http_throng_refuse(r, tb);
+
+    case THRONG_RESERVED:
+        if (uplink != 0) {
+            ngx_http_throng_pace(r, ctx, tb, size);
+        }
+        return NGX_OK;
+
+    default:
+        return NGX_OK;
+    }
+}
+
+static ngx_int_t ngx_http_throng_header_filter(ngx_http_request_t *r)
+{
+    ngx_http_throng_board_t *tb = ngx_http_throng_board_of(r);
+    ngx_http_throng_loc_conf_t *tlcf;
+    ngx_http_throng_ctx_t *ctx;
+    uint64_t size = 0;
+
+    if (tb == NULL || r->header_sent) {
+        return ngx_http_next_header_filter(r);
+    }
+    ctx = ngx_http_get_module_ctx(r, ngx_http_throng_module);
+    if (ctx == NULL) {
+        ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_throng_ctx_t));
+        if (ctx == NULL) {
+            return NGX_ERROR;
+        }
+        ngx_http_set_ctx(r, ctx, ngx_http_throng_module);
+        ctx->own = ngx_http_throng_is_fetch(r, tb);
+    }
+    if (ctx->own) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    tlcf = ngx_http_get_module_loc_conf(r, ngx_http_throng_module);
+    ngx_http_throng_count(&throng_board_counters_of(&tb->board)->requests, 1);
+    if (r->method != NGX_HTTP_HEAD && r->headers_out.status != NGX_HTTP_NOT_MODIFIED) {
+        ctx->unknown = r->headers_out.content_length_n < 0;
+        size = ctx->unknown ? UINT64_MAX : (uint64_t)r->headers_out.content_length_n;
+    }
+    if (!ctx->unknown && size > 0) {
+        throng_load_add(throng_board_load(&tb->board), ngx_http_throng_now(), size);
+        ngx_http_throng_count(&throng_board_counters_of(&tb->board)->offered_bytes, size);
+    }
+    if (ngx_http_throng_mode_now(tlcf, tb) == THRONG_CROWD && ngx_http_throng_crowd(r, ctx, tlcf, size) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    return ngx_http_next_header_filter(r);
+}
+
+/* Counts what the connection has sent since the last look. */
+static void ngx_http_throng_account(ngx_http_request_t *r, ngx_http_throng_ctx_t *ctx, ngx_http_throng_board_t *tb)
+{
+    throng_board_counters *counters = throng_board_counters_of(&tb->board);
+    ngx_connection_t *c = r->connection;
+    ngx_uint_t first = c->requests == 1;
+    uint64_t sent = (uint64_t)c->sent, line, charge;
+
+    if (ctx->own || sent <= ctx->sent) {
+        return;
+    }
+    line = throng_line_bytes(sent, first) - (ctx->sent == 0 ? 0 : throng_line_bytes(ctx->sent, first));
+    ngx_http_throng_count(&counters->http_bytes, sent - ctx->sent);
+    ngx_http_throng_count(&counters->http_line_bytes, line);
+    ctx->sent = sent;
+    if (ctx->reserved) {
+        charge = line > ctx->prepaid ? line - ctx->prepaid : 0;
+        ctx->prepaid -= line - charge;
+        throng_budget_charge(throng_board_budget(&tb->board), ngx_http_throng_now(), ctx->reserve_bps, charge);
+    }
+}
+
+static ngx_int_t ngx_http_throng_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_http_throng_board_t *tb = ngx_http_throng_board_of(r);
+    ngx_http_throng_ctx_t *ctx;
+    ngx_chain_t *cl;
+    uint64_t size = 0;
+    ngx_int_t rc;
+
+    ctx = tb == NULL ? NULL : ngx_http_get_module_ctx(r, ngx_http_throng_module);
+    if (ctx == NULL || ctx->own) {
+        return ngx_http_next_body_filter(r, in);
+    }
+    /* What a handler sends in spite of header_only must not reach the client, as must nothing after the header. */
+    if (ctx->replaced) {
+        for (cl = in; cl; cl = cl->next) {
+            cl->buf->pos = cl->buf->last;
+            cl->buf->file_pos = cl->buf->file_last;
+        }
+        in = NULL;
+    }
+    if (ctx->unknown) {
+        for (cl = in; cl; cl = cl->next) {
+            size += (uint64_t)ngx_buf_size(cl->buf);
+        }
+        throng_load_add(throng_board_load(&tb->board), ngx_http_throng_now(), size);
+        ngx_http_throng_count(&throng_board_counters_of(&tb->board)->offered_bytes, size);
+    }
+    rc = ngx_http_next_body_filter(r, in);
+    ngx_http_throng_account(r, ctx, tb);
+    return rc;
+}
+
+/* What passed no body filter: headers alone, errors before a location was found. */
+static ngx_int_t ngx_http_throng_log_handler(ngx_http_request_t *r)
+{
+    ngx_http_throng_board_t *tb = ngx_http_throng_board_of(r);
+    ngx_http_throng_ctx_t *ctx, none;
+
+    if (tb != NULL) {
+        ctx = ngx_http_get_module_ctx(r, ngx_http_throng_module);
+        if (ctx == NULL) {
+            ngx_memzero(&none, sizeof(none));
+            ctx = &none;
+        }
+        ngx_http_throng_account(r, ctx, tb);
+    }
+    return NGX_OK;
+}
+
+ngx_int_t ngx_http_throng_filter_init(ngx_conf_t *cf)
+{
+    ngx_http_core_main_conf_t *cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    ngx_http_handler_pt *h = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
+
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+    *h = ngx_http_throng_log_handler;
+
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_throng_header_filter;
+    ngx_http_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_http_throng_body_filter;
+    return NGX_OK;
+}
