@@ -69,8 +69,9 @@ int site_find_programs(site_programs *ret)
 {
     static const char *const throngd[] = {"throngd",         "../server/throngd",  "server/throngd",
                                           "../sbin/throngd", "../libexec/throngd", NULL};
-    static const char *const module[] = {MODULE, "../nginx/" MODULE, "nginx/" MODULE, THRONG_MODULE_FROM_BIN "/" MODULE,
-                                         NULL};
+    static const char *const module[] = {
+        MODULE, "../nginx/" MODULE, "nginx/" MODULE, THRONG_MODULE_FROM_BIN "/" MODULE, "../lib/nginx/modules/" MODULE,
+        NULL};
     static const char *const types[] = {"etc/nginx/mime.types", "usr/local/nginx/conf/mime.types",
                                         "usr/local/etc/nginx/mime.types", NULL};
     char self[PATH_MAX];

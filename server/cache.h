@@ -15,7 +15,7 @@
 #include "net/hash.h"
 
 typedef struct cache {
-    char directory[PATH_MAX - 128];
+    char directory[PATH_MAX - 512];
     uint64_t bytes; /* of bodies */
     uint64_t bytes_max;
     uint64_t incoming; /* numbers the files that are coming in */

@@ -22,6 +22,8 @@ typedef struct control_config {
 
 /* Complains and returns an exit code. */
 int control_new(control **ret, const control_config *config);
+/* Answers no more; the loop must then run until nothing of it is left. NULL is fine, here and below. */
+void control_stop(control *c);
 void control_free(control *c);
 
 #endif

@@ -377,7 +377,7 @@ static void close_all(daemon_state *d)
         while (catalog_is_busy(d->objects))
             uv_run(&d->loop, UV_RUN_ONCE);
     }
-    control_free(d->http);
+    control_stop(d->http);
     catalog_free(d->objects);
     if (d->fetcher != NULL)
         throng_fetcher_free(d->fetcher);
@@ -386,6 +386,7 @@ static void close_all(daemon_state *d)
     if (d->loop_open) {
         while (uv_run(&d->loop, UV_RUN_ONCE) != 0) {
         }
+        control_free(d->http);
         uv_loop_close(&d->loop);
     }
     board_file_close(&d->file);
