@@ -23,6 +23,11 @@ enum {
 
 /* ---- counting ---- */
 
+uint64_t throng_crowd_unit_size(const throng_crowd *crowd)
+{
+    return (uint64_t)crowd->geometry.metachunk_chunks * crowd->geometry.chunk_size;
+}
+
 uint64_t throng_crowd_unit_offset(const throng_crowd *crowd, uint32_t unit)
 {
     uint64_t offset = (uint64_t)unit * crowd->geometry.metachunk_chunks * crowd->geometry.chunk_size;

@@ -60,6 +60,8 @@ void throng_crowd_unit_verified(throng_crowd *crowd, uint32_t unit, uint64_t *sh
 void throng_crowd_claim(throng_crowd *crowd, uint32_t first, uint32_t end);
 /* The swarm may fetch the units [first, end) that are not here. */
 void throng_crowd_release(throng_crowd *crowd, uint32_t first, uint32_t end);
+/* Bytes of every unit but the last. */
+uint64_t throng_crowd_unit_size(const throng_crowd *crowd);
 uint64_t throng_crowd_unit_offset(const throng_crowd *crowd, uint32_t unit);
 /* Bytes of the object at `offset`, by HTTP or from before: into the store, verified as far as hashes are known, counted
  * in *share_bytes. False: the transfer has failed. */

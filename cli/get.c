@@ -119,8 +119,8 @@ static void start_next(struct get *get)
 {
     for (size_t i = 0; i < get->options.parallel; i++) {
         throng_transfer *transfer = &get->transfers[i];
-        bool closing = transfer->timer.data != NULL && uv_is_closing((uv_handle_t *)&transfer->timer);
-        if (get->running[i] || closing || get->interrupted || get->next == get->options.urls_count) {
+        if (get->running[i] || transfer->phase != THRONG_TRANSFER_IDLE || get->interrupted ||
+            get->next == get->options.urls_count) {
             continue;
         }
         throng_transfer_init(transfer, &get->options, &get->loop, get->fetcher, get->next++);

@@ -213,6 +213,12 @@ bool throng_transfer_retry(throng_transfer *transfer, bool progress)
     return true;
 }
 
+static void on_closed(uv_handle_t *handle)
+{
+    throng_transfer *transfer = handle->data;
+    transfer->phase = THRONG_TRANSFER_IDLE;
+}
+
 void throng_transfer_close(throng_transfer *transfer)
 {
     drop_fetch(transfer);
@@ -222,7 +228,7 @@ void throng_transfer_close(throng_transfer *transfer)
     transfer->sink = NULL;
     free(transfer->shown_url);
     transfer->shown_url = NULL;
-    uv_close((uv_handle_t *)&transfer->timer, NULL);
+    uv_close((uv_handle_t *)&transfer->timer, on_closed);
 }
 
 /* ---- looking at it ---- */

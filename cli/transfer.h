@@ -21,7 +21,7 @@ typedef struct throng_shares {
 } throng_shares;
 
 enum throng_transfer_phase {
-    THRONG_TRANSFER_IDLE,
+    THRONG_TRANSFER_IDLE,  /* no handle of it is open */
     THRONG_TRANSFER_PLAIN, /* asking, or receiving over HTTP or FTP */
     THRONG_TRANSFER_PAUSE, /* between two attempts */
     THRONG_TRANSFER_CROWD,
@@ -72,7 +72,8 @@ void throng_transfer_init(throng_transfer *transfer, const throng_get_options *o
 void throng_transfer_start(throng_transfer *transfer);
 /* A signal came: leaves the crowd, keeps what -C can take up, ends. */
 void throng_transfer_interrupt(throng_transfer *transfer);
-/* Closes and frees all but the struct itself; run the loop before that goes. */
+/* Closes and frees all but the struct itself, which may be used again when the loop has made it THRONG_TRANSFER_IDLE.
+ */
 void throng_transfer_close(throng_transfer *transfer);
 
 /* Bytes that are here now, of transfer->size. */

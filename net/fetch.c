@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { BUFFER_BYTES = 256 * 1024 };
+
 /* A socket of libcurl's, watched by libuv. */
 struct socket_watch {
     uv_poll_t poll;
@@ -641,6 +643,9 @@ static void set_limits(throng_fetch *fetch, const throng_fetch_request *request)
     if (request->rate_limit_bps > 0) {
         curl_off_t rate = (curl_off_t)(request->rate_limit_bps / 8);
         curl_easy_setopt(easy, CURLOPT_MAX_RECV_SPEED_LARGE, rate > 0 ? rate : 1);
+        /* libcurl limits between reads: one read must not be a second's worth. */
+        long buffer = rate / 8 < BUFFER_BYTES ? (long)(rate / 8) : BUFFER_BYTES;
+        curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, buffer > 1024 ? buffer : 1024L);
     }
 }
 
@@ -654,7 +659,7 @@ static void set_options(throng_fetch *fetch, const throng_fetch_request *request
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https,ftp,ftps");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L * 1024);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER_BYTES);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, fetcher->user_agent);
