@@ -124,7 +124,7 @@ static char *ngx_http_throng_uplink(ngx_conf_t *cf, ngx_command_t *cmd, void *co
     if (tlcf->uplink != 0) {
         return (char *)"is duplicate";
     }
-    switch (digits.data[digits.len - 1] | 0x20) {
+    switch (digits.len == 0 ? 0 : digits.data[digits.len - 1] | 0x20) {
     case 'k':
         unit = 1000;
         break;
@@ -160,6 +160,11 @@ static char *ngx_http_throng_daemon(ngx_conf_t *cf, ngx_command_t *cmd, void *co
     if (tlcf->daemon.data != NULL) {
         return (char *)"is duplicate";
     }
+    if (value[1].len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid path \"\" in \"%V\" directive, it must name the board of throngd", &cmd->name);
+        return NGX_CONF_ERROR;
+    }
     tlcf->daemon = value[1];
     return ngx_conf_full_name(cf->cycle, &tlcf->daemon, 0) == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
@@ -174,7 +179,7 @@ static char *ngx_http_throng_reserve(ngx_conf_t *cf, ngx_command_t *cmd, void *c
     if (tlcf->reserve != NGX_CONF_UNSET_UINT) {
         return (char *)"is duplicate";
     }
-    if (value[1].data[len - 1] == '%') {
+    if (len > 0 && value[1].data[len - 1] == '%') {
         len--;
     }
     n = ngx_atoi(value[1].data, len);

@@ -1,0 +1,621 @@
+/* The nginx module in a real nginx, before a board of ours. Usage: test_module MODULE */
+#include "site.h"
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <throng/directions.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { PORT = 18100, PLAIN_PORT = 18101, ORIGIN_PORT = 18102, H2_PORT = 18103 };
+enum { FILM_SIZE = 100000, SMALL_SIZE = 1000, MTIME = 1600000000 };
+#define CROWD "throng on; throng_uplink 80m; throng_daemon @DIR@/board;"
+
+static const char *module;
+static const throng_board_limits limits = {.objects_max = 16, .peers_max = 16, .wants_max = 16};
+static response got; /* large */
+
+typedef struct fixture {
+    site site;
+    throng_board board;
+    void *memory;
+} fixture;
+
+static void make_board(fixture *f)
+{
+    char path[1200];
+    throng_board_secrets secrets;
+    size_t size = throng_board_size(&limits);
+    int fd = open(site_path(&f->site, "board.new", path), O_RDWR | O_CREAT | O_EXCL, 0660);
+
+    assert_true(fd >= 0);
+    assert_int_equal(posix_fallocate(fd, 0, (off_t)size), 0);
+    f->memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    assert_true(f->memory != MAP_FAILED);
+    memset(&secrets, 0x5a, sizeof secrets);
+    assert_int_equal(throng_board_format(&f->board, f->memory, size, &limits, &secrets), 0);
+    throng_board_set_seeder_port(&f->board, 4433);
+    throng_board_beat(&f->board, site_now());
+    char to[1200];
+    assert_int_equal(rename(path, site_path(&f->site, "board", to)), 0);
+}
+
+static void drop_board(fixture *f)
+{
+    if (f->memory != NULL)
+        munmap(f->memory, throng_board_size(&limits));
+    f->memory = NULL;
+}
+
+static throng_board_key key_of(const fixture *f, int port, const char *uri)
+{
+    throng_board_key key;
+    throng_board_url url = {.server = {.port = (uint16_t)port},
+                            .host = "example.org",
+                            .host_size = 11,
+                            .uri = uri,
+                            .uri_size = strlen(uri)};
+    assert_int_equal(throng_board_key_of(&f->board, &url, &key), 0);
+    return key;
+}
+
+/* Publishes what `port` serves at `uri` now, as throngd would: by asking for it. */
+static void publish(fixture *f, int port, const char *uri)
+{
+    char value[1024];
+    struct tm tm = {0};
+    throng_board_entry entry = {.chunk_size = 1024, .peers_count = 16};
+    throng_board_key key = key_of(f, port, uri);
+
+    site_get(port, uri, "Throng-Fetch: 5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a\r\nConnection: close\r\n", &got);
+    assert_int_equal(got.status, 200);
+    memset(entry.object.bytes, 0xab, sizeof entry.object.bytes);
+    entry.validators.size = got.body_size;
+    if (response_header(&got, "ETag", value) != NULL)
+        entry.validators.etag = throng_board_etag(&f->board, value, strlen(value));
+    if (response_header(&got, "Last-Modified", value) != NULL &&
+        strptime(value, "%a, %d %b %Y %H:%M:%S GMT", &tm) != NULL)
+        entry.validators.last_modified_s = (uint64_t)timegm(&tm);
+    for (uint32_t i = 0; i < entry.peers_count; i++)
+        entry.peers[i] = throng_addr_from_ipv4(192, 0, 2, (uint8_t)i, (uint16_t)(5000 + i));
+    assert_int_equal(throng_board_publish(&f->board, &key, &entry), 0);
+}
+
+/* A crowd, the film published, two files in www/. */
+static int set_up_with(void **state, const char *http, const char *server, const char *servers)
+{
+    fixture *f = calloc(1, sizeof *f);
+
+    site_init(&f->site, module, PORT);
+    site_file(&f->site, "film", FILM_SIZE, 'f', MTIME);
+    site_file(&f->site, "small", SMALL_SIZE, 's', MTIME);
+    make_board(f);
+    site_configure(&f->site, 1, http, server, servers);
+    site_start(&f->site);
+    *state = f;
+    return 0;
+}
+
+static int set_up(void **state)
+{
+    set_up_with(state, CROWD, "location = /status { throng_status; }", "");
+    publish(*state, PORT, "/film");
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    drop_board(f);
+    site_free(&f->site);
+    free(f);
+    return 0;
+}
+
+static uint64_t counter(const _Atomic uint64_t *c)
+{
+    return atomic_load(c);
+}
+
+static void get(fixture *f, const char *path, const char *headers)
+{
+    throng_board_beat(&f->board, site_now());
+    site_get(f->site.port, path, headers, &got);
+}
+
+static void decode(throng_directions *d)
+{
+    char location[1024];
+    assert_int_equal(got.status, 307);
+    assert_non_null(response_header(&got, "Location", location));
+    assert_int_equal(throng_directions_decode(d, location, strlen(location)), 0);
+}
+
+static void crowd_capable_client_gets_directions_it_can_use(void **state)
+{
+    fixture *f = *state;
+    throng_directions d;
+    throng_board_secrets secrets;
+    throng_addr local = throng_addr_from_ipv4(127, 0, 0, 1, 0);
+
+    get(f, "/film", "Throng: 1\r\n");
+    decode(&d);
+    assert_int_equal(got.body_size, 0);
+    assert_int_equal(d.size, FILM_SIZE);
+    assert_int_equal(d.chunk_size, 1024);
+    assert_int_equal(d.object.bytes[31], 0xab);
+    assert_int_equal(d.peers_count, 10);
+    assert_int_equal(d.seeder.port, 4433);
+    assert_int_equal(d.key[0], 0x5a);
+    for (uint32_t i = 0; i < d.peers_count; i++)
+        assert_int_equal(d.peers[i].port, 5000 + d.peers[i].ip[15]);
+    throng_board_secrets_get(&f->board, &secrets);
+    assert_int_equal(throng_token_check(&d.token, secrets.token_key, (uint32_t)time(NULL), 30, d.sender_id, local.ip),
+                     0);
+    assert_int_equal(counter(&throng_board_counters_of(&f->board)->directions), 1);
+}
+
+static void crowd_directions_are_small_and_carry_no_other_header(void **state)
+{
+    char value[1024];
+    get(*state, "/film", "Throng: 1\r\nConnection: close\r\n");
+    assert_int_equal(got.status, 307);
+    assert_true(got.size <= 340);
+    assert_string_equal(response_header(&got, "Cache-Control", value), "no-store");
+    assert_string_equal(response_header(&got, "Vary", value), "Throng");
+    assert_string_equal(response_header(&got, "Content-Length", value), "0");
+    const char *const unwanted[] = {"Server", "ETag", "Last-Modified", "Content-Type", "Accept-Ranges"};
+    for (size_t i = 0; i < sizeof unwanted / sizeof *unwanted; i++)
+        assert_null(response_header(&got, unwanted[i], value));
+}
+
+static void crowd_directions_on_one_connection_have_fresh_sender_ids(void **state)
+{
+    fixture *f = *state;
+    throng_directions d;
+    uint32_t last = 0;
+    int fd = site_connect(PORT);
+
+    for (int i = 0; i < 100; i++) {
+        throng_board_beat(&f->board, site_now());
+        site_exchange(fd, "GET /film HTTP/1.1\r\nHost: example.org\r\nThrong: 1\r\n\r\n", &got);
+        decode(&d);
+        assert_true(d.sender_id > last);
+        last = d.sender_id;
+    }
+    close(fd);
+}
+
+static void crowd_changed_file_is_served_whole_and_wanted(void **state)
+{
+    fixture *f = *state;
+    throng_want want;
+    throng_board_key key = key_of(f, PORT, "/film");
+
+    site_file(&f->site, "film", FILM_SIZE, 'g', MTIME + 1);
+    get(f, "/film", "Throng: 1\r\n");
+    assert_int_equal(got.status, 200);
+    assert_int_equal(got.body[0], 'g');
+    assert_int_equal(throng_board_take_want(&f->board, site_now(), &want), 0);
+    assert_string_equal(want.host, "example.org");
+    assert_string_equal(want.uri, "/film");
+    assert_int_equal(want.server.port, PORT);
+    assert_memory_equal(&want.key, &key, sizeof key);
+}
+
+static void crowd_answers_others_ordinarily(void **state)
+{
+    static const char *const headers[] = {"", "Throng: 2\r\n", "Throng: 1\r\nAuthorization: Basic eDp5\r\n",
+                                          "Throng: 1\r\nThrong-Fetch: 5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a\r\n"};
+    char value[1024];
+
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        get(*state, "/film", headers[i]);
+        assert_int_equal(got.status, 200);
+        assert_int_equal(got.body_size, FILM_SIZE);
+    }
+    get(*state, "/film", "Throng: 1\r\nRange: bytes=10-19\r\n");
+    assert_int_equal(got.status, 206);
+    assert_int_equal(got.body_size, 10);
+    get(*state, "/small", "Throng: 1\r\n");
+    assert_int_equal(got.status, 200);
+    get(*state, "/none", "Throng: 1\r\n");
+    assert_int_equal(got.status, 404);
+    int fd = site_connect(PORT);
+    site_exchange(fd, "HEAD /film HTTP/1.1\r\nHost: example.org\r\nThrong: 1\r\n\r\n", &got);
+    assert_int_equal(got.status, 200);
+    assert_string_equal(response_header(&got, "Content-Length", value), "100000");
+    close(fd);
+}
+
+static void crowd_small_objects_are_not_wanted(void **state)
+{
+    fixture *f = *state;
+    throng_want want;
+    get(f, "/small", "Throng: 1\r\n");
+    assert_int_equal(throng_board_take_want(&f->board, site_now(), &want), THRONG_ERR_NOT_FOUND);
+}
+
+static int set_up_private(void **state)
+{
+    return set_up_with(state, CROWD,
+                       "root @DIR@/www;"
+                       "location /a/ { alias @DIR@/www/; add_header Set-Cookie a=b; }"
+                       "location /b/ { alias @DIR@/www/; add_header Cache-Control \"max-age=5, private\"; }"
+                       "location /c/ { alias @DIR@/www/; add_header cache-control no-store; }"
+                       "location /d/ { alias @DIR@/www/; add_header Vary Cookie; }"
+                       "location /e/ { alias @DIR@/www/; add_header X-Other yes; expires 1h; }"
+                       "location /f/ { alias @DIR@/www/; throng off; }",
+                       "");
+}
+
+static void crowd_private_answers_are_never_shared_even_if_published(void **state)
+{
+    static const char *const paths[] = {"/a/film", "/b/film", "/c/film", "/d/film", "/f/film"};
+    char value[1024];
+
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        publish(*state, PORT, paths[i]);
+        get(*state, paths[i], "Throng: 1\r\n");
+        assert_int_equal(got.status, 200);
+        assert_int_equal(got.body_size, FILM_SIZE);
+    }
+    publish(*state, PORT, "/e/film");
+    get(*state, "/e/film", "Throng: 1\r\n");
+    assert_int_equal(got.status, 307);
+    assert_null(response_header(&got, "X-Other", value));
+    assert_null(response_header(&got, "Expires", value));
+}
+
+static int set_up_narrow(void **state)
+{
+    return set_up_with(state, "throng on; throng_uplink 400k; throng_daemon @DIR@/board;", "", "");
+}
+
+static void crowd_beyond_the_reserved_share_is_refused_until_later(void **state)
+{
+    fixture *f = *state;
+    char value[1024];
+    int refused = 0;
+
+    publish(f, PORT, "/film");
+    assert_int_equal(counter(&throng_board_counters_of(&f->board)->requests), 0); /* throngd's fetch is not counted */
+    for (int i = 0; i < 40; i++) { /* 12.5 KB a second, of which a small file takes a little over 1 KB */
+        get(f, "/small", "Connection: close\r\n");
+        assert_true(got.status == 200 || got.status == 503);
+        if (got.status == 503) {
+            refused++;
+            assert_int_equal(got.body_size, 0);
+            assert_non_null(response_header(&got, "Retry-After", value));
+            assert_in_range(atoi(value), 1, 10);
+        }
+    }
+    assert_in_range(refused, 10, 39);
+    assert_int_equal(counter(&throng_board_counters_of(&f->board)->refused), refused);
+    assert_int_equal(counter(&throng_board_counters_of(&f->board)->offered_bytes), 40 * SMALL_SIZE);
+    get(f, "/film", "Throng: 1\r\n"); /* whoever can join the crowd still may */
+    assert_int_equal(got.status, 307);
+    get(f, "/film", "Throng-Fetch: 5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a\r\n"); /* and so may throngd */
+    assert_int_equal(got.status, 200);
+}
+
+static void daemon_silent_makes_service_ordinary(void **state)
+{
+    fixture *f = *state;
+    get(f, "/film", "Throng: 1\r\n");
+    assert_int_equal(got.status, 307);
+    throng_board_retire(&f->board);
+    site_get(PORT, "/film", "Throng: 1\r\n", &got);
+    assert_int_equal(got.status, 200);
+    assert_int_equal(got.body_size, FILM_SIZE);
+}
+
+/* Asks until the answer has this status, or ten seconds are over; any other status but `meanwhile` fails. */
+static void await_status(fixture *f, const char *path, int status, int meanwhile)
+{
+    throng_time deadline = site_now() + 10 * THRONG_SECOND;
+    do {
+        get(f, path, "Throng: 1\r\n");
+        assert_true(got.status == status || got.status == meanwhile);
+    } while (got.status != status && site_now() < deadline);
+    assert_int_equal(got.status, status);
+}
+
+static void board_missing_then_made_is_taken_up_and_replaced_by_a_newer(void **state)
+{
+    fixture *f = *state;
+    char path[1200];
+
+    site_stop(&f->site);
+    throng_board_retire(&f->board);
+    drop_board(f);
+    assert_int_equal(unlink(site_path(&f->site, "board", path)), 0);
+    site_start(&f->site);
+    site_get(PORT, "/film", "Throng: 1\r\n", &got);
+    assert_int_equal(got.status, 200);
+    for (int i = 0; i < 2; i++) {
+        make_board(f);
+        publish(f, PORT, "/film");
+        await_status(f, "/film", 307, 200);
+        throng_board_retire(&f->board);
+        drop_board(f);
+    }
+}
+
+static void board_that_is_none_makes_service_ordinary(void **state)
+{
+    fixture *f = *state;
+
+    site_stop(&f->site);
+    site_write(&f->site, "board", "not a board");
+    site_start(&f->site);
+    site_get(PORT, "/film", "Throng: 1\r\n", &got);
+    assert_int_equal(got.status, 200);
+}
+
+static void reload_in_a_crowd_loses_nobody(void **state)
+{
+    fixture *f = *state;
+    for (int i = 0; i < 3; i++) {
+        site_reload(&f->site);
+        get(f, "/film", "Throng: 1\r\n");
+        assert_int_equal(got.status, 307);
+        get(f, "/film", "");
+        assert_int_equal(got.status, 200);
+    }
+}
+
+static void status_tells_mode_and_counters(void **state)
+{
+    char value[1024];
+    get(*state, "/film", "Throng: 1\r\n");
+    get(*state, "/status", "");
+    assert_int_equal(got.status, 200);
+    assert_string_equal(response_header(&got, "Content-Type", value), "application/json");
+    assert_non_null(
+        strstr(got.body, "{\"mode\":\"crowd\",\"configured\":\"on\",\"daemon\":\"alive\",\"uplink_bps\":80000000"));
+    assert_non_null(strstr(got.body, "\"requests\":1,"));
+    assert_non_null(strstr(got.body, "\"directions\":1,"));
+    assert_non_null(strstr(got.body, "\"directed_bytes\":100000,"));
+    assert_string_equal(got.body + got.body_size - 2, "}\n");
+}
+
+static int set_up_auto(void **state)
+{
+    return set_up_with(state, "throng auto; throng_uplink 8m; throng_daemon @DIR@/board;", "", "");
+}
+
+static void auto_turns_to_crowd_under_load_and_counts_what_it_sent(void **state)
+{
+    fixture *f = *state;
+    throng_board_counters *counters = throng_board_counters_of(&f->board);
+    uint64_t received = 0, requests = 0;
+    throng_time deadline = site_now() + 10 * THRONG_SECOND;
+
+    publish(f, PORT, "/film");
+    get(f, "/film", "Throng: 1\r\n");
+    assert_int_equal(got.status, 200);
+    received += got.size;
+    requests++;
+    while (got.status == 200 && site_now() < deadline) { /* some thousand times the line */
+        get(f, "/film", "Throng: 1\r\n");
+        received += got.size;
+        requests++;
+    }
+    assert_int_equal(got.status, 307);
+    assert_int_equal(throng_board_mode(&f->board), THRONG_CROWD);
+    assert_int_equal(counter(&counters->crowds), 1);
+    assert_int_equal(counter(&counters->requests), requests);
+    assert_int_equal(counter(&counters->offered_bytes), requests * FILM_SIZE);
+    /* The last answer is counted a moment after it was sent. */
+    while (counter(&counters->http_bytes) < received && site_now() < deadline)
+        continue;
+    assert_int_equal(counter(&counters->http_bytes), received);
+    assert_true(counter(&counters->http_line_bytes) > received);
+}
+
+static int set_up_origin(void **state)
+{
+    return set_up_with(state, CROWD,
+                       "location /origin/ { proxy_pass http://127.0.0.1:18102/; }"
+                       "location /bare/ { proxy_pass http://127.0.0.1:18102/; proxy_hide_header ETag;"
+                       " proxy_hide_header Last-Modified; }",
+                       "server { listen 127.0.0.1:18102; throng off; root @DIR@/www; }");
+}
+
+static void crowd_proxied_content_is_directed_while_current(void **state)
+{
+    fixture *f = *state;
+
+    publish(f, PORT, "/origin/film");
+    get(f, "/origin/film", "Throng: 1\r\n");
+    assert_int_equal(got.status, 307);
+    site_file(&f->site, "film", FILM_SIZE, 'h', MTIME + 5);
+    get(f, "/origin/film", "Throng: 1\r\n");
+    assert_int_equal(got.status, 200);
+    assert_int_equal(got.body[0], 'h');
+}
+
+static void crowd_proxied_content_without_validators_is_served_once_stale(void **state)
+{
+    fixture *f = *state;
+    publish(f, PORT, "/bare/film"); /* fresh_until 0 */
+    get(f, "/bare/film", "Throng: 1\r\n");
+    assert_int_equal(got.status, 200);
+}
+
+static int set_up_http2(void **state)
+{
+    return set_up_with(state, CROWD, "", "server { listen 127.0.0.1:18103 http2; root @DIR@/www; }");
+}
+
+static void crowd_http2_client_gets_directions(void **state)
+{
+    fixture *f = *state;
+    char line[2048] = "", command[256];
+    throng_board_entry entry = {.chunk_size = 1024, .validators = {.size = FILM_SIZE, .last_modified_s = MTIME}};
+    throng_board_key key = key_of(f, H2_PORT, "/film");
+    char etag[64];
+
+    entry.validators.etag =
+        throng_board_etag(&f->board, etag, (size_t)snprintf(etag, sizeof etag, "\"%x-%x\"", MTIME, FILM_SIZE));
+    assert_int_equal(throng_board_publish(&f->board, &key, &entry), 0);
+    throng_board_beat(&f->board, site_now());
+    snprintf(command, sizeof command,
+             "curl -s -m 10 --http2-prior-knowledge -H 'Throng: 1' -H 'Host: example.org' -o %s/body "
+             "-w '%%{http_version} %%{http_code} %%{redirect_url}' http://127.0.0.1:%d/film",
+             f->site.dir, H2_PORT);
+    FILE *curl = popen(command, "r");
+    assert_non_null(fgets(line, sizeof line, curl));
+    pclose(curl);
+    assert_memory_equal(line, "2 307 throng:", strlen("2 307 throng:"));
+}
+
+/* A response without its Date, for comparison. */
+static size_t undated(const response *r, char *ret)
+{
+    const char *date = strstr(r->bytes, "\r\nDate: ");
+    size_t before = date == NULL ? r->size : (size_t)(date - r->bytes);
+    const char *after = date == NULL ? r->bytes + r->size : strstr(date + 2, "\r\n");
+
+    memcpy(ret, r->bytes, before);
+    memcpy(ret + before, after, r->size - (size_t)(after - r->bytes));
+    return before + r->size - (size_t)(after - r->bytes);
+}
+
+static int set_up_calm(void **state)
+{
+    return set_up_with(state, "throng auto; throng_uplink 100g; throng_daemon @DIR@/board; gzip on; gzip_types *;",
+                       "location /go { return 302 /film; } location /text { return 200 text; }", "");
+}
+
+static void calm_responses_are_those_of_nginx_alone_byte_for_byte(void **state)
+{
+    static const char *const requests[] = {
+        "GET /film HTTP/1.1\r\nHost: example.org\r\n",
+        "GET /film HTTP/1.1\r\nHost: example.org\r\nThrong: 1\r\n",
+        "GET /small HTTP/1.0\r\n",
+        "HEAD /film HTTP/1.1\r\nHost: example.org\r\n",
+        "GET /film HTTP/1.1\r\nHost: example.org\r\nRange: bytes=5-10,20-30\r\n",
+        "GET /film HTTP/1.1\r\nHost: example.org\r\nAccept-Encoding: gzip\r\n",
+        "GET /film HTTP/1.1\r\nHost: example.org\r\nIf-Modified-Since: Sun, 13 Sep 2020 12:26:40 GMT\r\n",
+        "GET /none HTTP/1.1\r\nHost: example.org\r\n",
+        "GET /go HTTP/1.1\r\nHost: example.org\r\n",
+        "GET /text HTTP/1.1\r\nHost: example.org\r\n",
+        "POST /film HTTP/1.1\r\nHost: example.org\r\nContent-Length: 0\r\n",
+    };
+    enum { REQUESTS = sizeof requests / sizeof *requests };
+    fixture *f = *state;
+    static char before[REQUESTS][SITE_RESPONSE_MAX], after[SITE_RESPONSE_MAX];
+    static size_t sizes[REQUESTS];
+
+    publish(f, PORT, "/film");
+    for (int with_module = 1; with_module >= 0; with_module--) {
+        for (int i = 0; i < REQUESTS; i++) {
+            char request[512];
+            int fd = site_connect(PORT);
+            snprintf(request, sizeof request, "%sConnection: close\r\n\r\n", requests[i]);
+            throng_board_beat(&f->board, site_now());
+            site_exchange(fd, request, &got);
+            close(fd);
+            assert_true(got.status >= 200);
+            /* The boundary of multipart ranges counts requests. */
+            if (strstr(requests[i], "Range") != NULL)
+                for (char *at = got.bytes; (at = strstr(at, "0000000")) != NULL; at += 20)
+                    memset(at, '0', 20);
+            size_t size = undated(&got, with_module ? before[i] : after);
+            if (with_module) {
+                sizes[i] = size;
+                continue;
+            }
+            assert_int_equal(size, sizes[i]);
+            assert_memory_equal(before[i], after, size);
+        }
+        site_stop(&f->site);
+        site_configure(&f->site, 0, "gzip on; gzip_types *;",
+                       "location /go { return 302 /film; } location /text { return 200 text; }", "");
+        if (with_module)
+            site_start(&f->site);
+    }
+}
+
+static void configuration_mistakes_are_named_with_directive_and_line(void **state)
+{
+    static const struct {
+        const char *line, *message;
+    } mistakes[] = {
+        {"throng maybe;", "invalid value \"maybe\" in \"throng\" directive, it must be \"on\", \"off\" or \"auto\""},
+        {"throng on; throng off;", "\"throng\" directive is duplicate"},
+        {"throng;", "invalid number of arguments in \"throng\" directive"},
+        {"throng_uplink fast;", "invalid rate \"fast\" in \"throng_uplink\" directive"},
+        {"throng_uplink 0;", "invalid rate \"0\" in \"throng_uplink\" directive"},
+        {"throng_uplink -5m;", "invalid rate \"-5m\" in \"throng_uplink\" directive"},
+        {"throng_uplink m;", "invalid rate \"m\" in \"throng_uplink\" directive"},
+        {"throng_uplink \"\";", "invalid rate \"\" in \"throng_uplink\" directive"},
+        {"throng_uplink 1001g;", "invalid rate \"1001g\" in \"throng_uplink\" directive"},
+        {"throng_uplink 99999999999999999999;", "invalid rate \"99999999999999999999\""},
+        {"throng_reserve 0;", "invalid value \"0\" in \"throng_reserve\" directive"},
+        {"throng_reserve \"\";", "invalid value \"\" in \"throng_reserve\" directive"},
+        {"throng_reserve 101%;", "invalid value \"101%\" in \"throng_reserve\" directive"},
+        {"throng_min_size big;", "\"throng_min_size\" directive invalid value"},
+        {"throng_daemon \"\";", "invalid path \"\" in \"throng_daemon\" directive"},
+        {"throng_status;", "\"throng_status\" directive is not allowed here"},
+        {"throng auto; throng_uplink 1m; location /x { throng_uplink 2m; }",
+         "\"throng_uplink\" is both 1000000 and 2000000 bits per second"},
+    };
+    fixture *f = *state;
+    char text[8192];
+
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+        site_configure(&f->site, 1, "", mistakes[i].line, "");
+        int code = site_check(&f->site, text, sizeof text);
+        if (code != 1 || strstr(text, mistakes[i].message) == NULL || strstr(text, "[emerg]") == NULL ||
+            strstr(text, "nginx.conf:") == NULL)
+            fail_msg("\"%s\" gave %d: %s", mistakes[i].line, code, text);
+    }
+    site_configure(&f->site, 1, "throng auto; throng_uplink 20m; throng_reserve 30%; throng_min_size 8k;", "", "");
+    assert_int_equal(site_check(&f->site, text, sizeof text), 0);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(crowd_capable_client_gets_directions_it_can_use, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(crowd_directions_are_small_and_carry_no_other_header, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(crowd_directions_on_one_connection_have_fresh_sender_ids, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(crowd_changed_file_is_served_whole_and_wanted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(crowd_answers_others_ordinarily, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(crowd_small_objects_are_not_wanted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(crowd_private_answers_are_never_shared_even_if_published, set_up_private,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(crowd_beyond_the_reserved_share_is_refused_until_later, set_up_narrow,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(daemon_silent_makes_service_ordinary, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(board_missing_then_made_is_taken_up_and_replaced_by_a_newer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(board_that_is_none_makes_service_ordinary, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(reload_in_a_crowd_loses_nobody, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(status_tells_mode_and_counters, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(auto_turns_to_crowd_under_load_and_counts_what_it_sent, set_up_auto, tear_down),
+        cmocka_unit_test_setup_teardown(crowd_proxied_content_is_directed_while_current, set_up_origin, tear_down),
+        cmocka_unit_test_setup_teardown(crowd_proxied_content_without_validators_is_served_once_stale, set_up_origin,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(crowd_http2_client_gets_directions, set_up_http2, tear_down),
+        cmocka_unit_test_setup_teardown(calm_responses_are_those_of_nginx_alone_byte_for_byte, set_up_calm, tear_down),
+        cmocka_unit_test_setup_teardown(configuration_mistakes_are_named_with_directive_and_line, set_up, tear_down),
+    };
+    if (argc != 2) {
+        fprintf(stderr, "usage: %s MODULE\n", argv[0]);
+        return 2;
+    }
+    module = argv[1];
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
