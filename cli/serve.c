@@ -349,6 +349,14 @@ static void describe_children(serve *s)
 #undef ARGUMENT
 }
 
+/* Whether throngd is up: it makes its socket last. */
+static bool daemon_is_up(const serve *s)
+{
+    char control[PATH_MAX + 32];
+    snprintf(control, sizeof(control), "%s/" SERVE_CONTROL_SOCKET, s->runtime);
+    return access(control, F_OK) == 0;
+}
+
 /* Whether nginx answers, and throngd behind it. */
 static bool answers(const serve *s)
 {
@@ -356,10 +364,6 @@ static bool answers(const serve *s)
     char answer[16] = "";
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     struct timeval patience = {.tv_usec = 500000};
-    char control[PATH_MAX + 32];
-    snprintf(control, sizeof(control), "%s/" SERVE_CONTROL_SOCKET, s->runtime);
-    if (access(control, F_OK) != 0) /* asking nginx would but put an error into its log */
-        return false;
     snprintf(un.sun_path, sizeof(un.sun_path), "%.90s/" SERVE_ORIGIN_SOCKET, s->runtime);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -387,15 +391,17 @@ static int failed_child(const serve *s)
     return THRONG_EXIT_OK;
 }
 
-static int start(serve *s)
+static int start_child(serve *s, int which)
 {
-    for (int i = 0; i < CHILDREN; i++) {
-        int error = child_start(&s->children[i]);
-        if (error != 0) {
-            throng_complain("cannot start %s: %s", s->children[i].argv[0], strerror(error));
-            return THRONG_EXIT_PROGRAM;
-        }
-    }
+    int error = child_start(&s->children[which]);
+    if (error == 0)
+        return THRONG_EXIT_OK;
+    throng_complain("cannot start %s: %s", s->children[which].argv[0], strerror(error));
+    return THRONG_EXIT_PROGRAM;
+}
+
+static int wait_until(serve *s, bool (*condition)(const serve *s))
+{
     uint64_t deadline = children_now_ms() + READY_TIMEOUT_MS;
     while (children_now_ms() < deadline) {
         int got = children_wait(s->children, CHILDREN, &s->signals, READY_POLL_MS, false);
@@ -404,13 +410,27 @@ static int start(serve *s)
             return THRONG_EXIT_INTERRUPTED;
         if (code != THRONG_EXIT_OK)
             return code;
-        if (answers(s)) {
-            printf("ready %s://%s/\n", s->tls_cert[0] != '\0' ? "https" : "http", s->listen_text);
-            return fflush(stdout) == 0 ? THRONG_EXIT_OK : THRONG_EXIT_WRITE;
-        }
+        if (condition(s))
+            return THRONG_EXIT_OK;
     }
     throng_complain("no answer from nginx and throngd in %d s; see %s/error.log", READY_TIMEOUT_MS / 1000, s->state);
     return THRONG_EXIT_TIMEOUT;
+}
+
+/* throngd first: nginx's workers find its board when they start, instead of a second later. */
+static int start(serve *s)
+{
+    int code = start_child(s, CHILD_THRONGD);
+    if (code == THRONG_EXIT_OK)
+        code = wait_until(s, daemon_is_up);
+    if (code == THRONG_EXIT_OK)
+        code = start_child(s, CHILD_NGINX);
+    if (code == THRONG_EXIT_OK)
+        code = wait_until(s, answers);
+    if (code != THRONG_EXIT_OK)
+        return code;
+    printf("ready %s://%s/\n", s->tls_cert[0] != '\0' ? "https" : "http", s->listen_text);
+    return fflush(stdout) == 0 ? THRONG_EXIT_OK : THRONG_EXIT_WRITE;
 }
 
 static int run(serve *s)
