@@ -63,9 +63,10 @@ static void check_hashes(fixture *f, const throng_signed_manifest *made, const u
         size_t size;
         throng_hash hash;
         if (unit < g->metachunks) {
-            uint64_t offset = (uint64_t)unit * 16 * g->chunk_size;
+            uint64_t whole = (uint64_t)g->metachunk_chunks * g->chunk_size;
+            uint64_t offset = unit * whole;
             bytes = object + offset;
-            size = g->size - offset < 16u * g->chunk_size ? (size_t)(g->size - offset) : 16u * g->chunk_size;
+            size = (size_t)(g->size - offset < whole ? g->size - offset : whole);
         } else {
             assert_int_equal(throng_hashes_page(made->hashes, unit, &bytes, &size), 0);
         }

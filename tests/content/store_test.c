@@ -16,7 +16,7 @@
 #include "heap.h"
 #include "temp_dir.h"
 
-enum { SIZE = 300 * 1024 + 77, UNIT = 16 * 1024, UNITS = 19, CHUNKS = 301 };
+enum { SIZE = 300 * 1024 + 77, UNIT = 4 * 1024, UNITS = 76, CHUNKS = 301 };
 
 typedef struct fixture {
     temp_dir dir;
@@ -149,7 +149,7 @@ static void store_chunks_in_any_order_become_the_file(void **state)
         order[i - 1] = swap;
     }
     for (uint32_t i = 0; i < CHUNKS; i++) {
-        uint32_t unit = order[i] / 16;
+        uint32_t unit = order[i] / (UNIT / 1024);
         assert_int_equal(throng_store_commit(store, true), THRONG_ERR_STATE);
         assert_int_equal(put(f, store, order[i]), 0);
         assert_int_equal(put(f, store, order[i]), 0);
@@ -180,7 +180,7 @@ static void store_tampered_unit_is_dropped_and_never_read(void **state)
     memcpy(bad, f->object, sizeof bad);
     bad[500] ^= 1;
     assert_int_equal(throng_store_put(store, 0, bad, sizeof bad), 0);
-    for (uint32_t chunk = 1; chunk < 16; chunk++)
+    for (uint32_t chunk = 1; chunk < UNIT / 1024; chunk++)
         assert_int_equal(put(f, store, chunk), 0);
     assert_int_equal(throng_store_read(store, 0, bytes, 1024), THRONG_ERR_NOT_FOUND);
     assert_int_equal(throng_store_verify(store, 0, hash_of(f, 0)), THRONG_ERR_TAMPERED);
@@ -206,7 +206,7 @@ static void store_open_units_are_bounded(void **state)
     assert_int_equal(throng_store_units_open(store), 2);
     throng_store_drop(store, 0);
     assert_int_equal(put(f, store, 32), 0);
-    put_unit(f, store, 1);
+    put_unit(f, store, 16 * 1024 / UNIT);
     put_unit(f, store, 0);
     throng_store_free(store);
 }
@@ -232,7 +232,7 @@ static void store_unit_hashed_elsewhere_is_accepted(void **state)
     const uint8_t *bytes;
     size_t size;
     assert_int_equal(throng_store_unit_bytes(store, UNITS - 1, &bytes, &size), THRONG_ERR_STATE);
-    for (uint32_t chunk = (UNITS - 1) * 16; chunk < CHUNKS; chunk++)
+    for (uint32_t chunk = (UNITS - 1) * (UNIT / 1024); chunk < CHUNKS; chunk++)
         assert_int_equal(put(f, store, chunk), 0);
     assert_int_equal(throng_store_unit_bytes(store, UNITS - 1, &bytes, &size), 0);
     assert_int_equal(size, SIZE - (UNITS - 1) * UNIT);
@@ -284,7 +284,7 @@ static void store_http_bytes_before_the_hashes_are_told_apart_and_verified_later
     throng_store *store = open_store(f);
     uint8_t byte;
     uint32_t unit;
-    write_all_http(f, store, 0, UNIT * 3 + 5000, 1000);
+    write_all_http(f, store, 0, UNIT * 3 + 3000, 1000);
     assert_int_equal(throng_store_units_written(store), 3);
     assert_int_equal(throng_store_units_open(store), 1);
     assert_int_equal(throng_store_first_bytes(store), 3 * UNIT);
@@ -441,7 +441,7 @@ static void store_resumed_counts_what_was_verified(void **state)
     put_unit(f, store, UNITS - 1);
     write_all_http(f, store, 0, 2 * UNIT + 10, 5000);
     assert_int_equal(throng_store_verify(store, 1, hash_of(f, 1)), 0);
-    assert_int_equal(put(f, store, 7 * 16), 0);
+    assert_int_equal(put(f, store, 7 * (UNIT / 1024)), 0);
     throng_store_free(store);
     assert_int_equal(throng_store_peek(&left, f->path), 0);
     assert_false(left.plain);
