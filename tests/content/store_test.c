@@ -296,7 +296,7 @@ static void store_http_bytes_before_the_hashes_are_told_apart_and_verified_later
     assert_int_equal(throng_store_verify(store, 0, hash_of(f, 0)), 0);
     assert_int_equal(throng_store_read(store, 0, &byte, 1), 0);
     assert_int_equal(throng_store_units_written(store), 1);
-    write_all_http(f, store, UNIT * 3 + 5000, SIZE, 3000);
+    write_all_http(f, store, UNIT * 3 + 3000, SIZE, 3000);
     write_all_http(f, store, UNIT, 2 * UNIT, 3000);
     assert_int_equal(throng_store_commit(store, false), THRONG_ERR_STATE);
     assert_int_equal(throng_store_commit(store, true), 0);
