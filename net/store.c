@@ -23,7 +23,7 @@ static char *join(const char *path, const char *suffix)
     char *joined = malloc(length + strlen(suffix) + 1);
     if (joined) {
         memcpy(joined, path, length);
-        strcpy(joined + length, suffix);
+        memcpy(joined + length, suffix, strlen(suffix) + 1);
     }
     return joined;
 }

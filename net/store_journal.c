@@ -144,7 +144,7 @@ bool throng_journal_open(throng_store *store, bool resume, const char *validator
                      .size = store->size_known ? store->geometry.size : UINT64_MAX,
                      .chunk_size = store->plain ? 0 : store->geometry.chunk_size};
     if (validator)
-        strncpy(wanted.validator, validator, sizeof wanted.validator - 1);
+        snprintf(wanted.validator, sizeof wanted.validator, "%s", validator);
     store->journal.fd = open(store->state_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (store->journal.fd < 0)
         return false;

@@ -120,7 +120,7 @@ static int probe(const char *where)
     if (path && strlen(where) >= sizeof(un.sun_path))
         return ENAMETOOLONG;
     snprintf(un.sun_path, sizeof(un.sun_path), "%s", where);
-    in.sin_port = htons((uint16_t)atoi(where));
+    in.sin_port = htons((uint16_t)strtoul(where, NULL, 10));
     int fd = socket(path ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return errno;
@@ -166,7 +166,7 @@ int control_new(control **ret, const control_config *config)
         info.unix_socket_perms = config->owner;
     } else {
         info.iface = "127.0.0.1";
-        info.port = atoi(config->listen);
+        info.port = (int)strtoul(config->listen, NULL, 10);
     }
     lws_set_log_level(LLL_ERR, on_log);
     c->context = lws_create_context(&info);

@@ -243,7 +243,7 @@ static void check_call(tidy *t, const tidy_source *source, size_t at, size_t len
 
 void tidy_rule_banned(tidy *t, const tidy_source *source)
 {
-    if (!is_c(source->path))
+    if (!is_c(source->path) || !tidy_is_product(source->path))
         return;
     const char *code = source->code;
     for (size_t at = 0; at < source->size;) {
