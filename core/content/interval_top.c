@@ -19,16 +19,16 @@ static throng_interval ranked(uint64_t rank)
 typedef struct top {
     uint32_t count;
     uint32_t max;
-    uint64_t least; /* what a newcomer must pass: the last rank once there are `max` */
+    uint64_t least; /* what a newcomer must pass: the last rank, once there are `max` */
     uint64_t ranks[TOP_MAX];
     void *nodes[TOP_MAX];
 } top;
 
-static void top_start(top *t, uint32_t max)
+static void top_start(top *t, uint32_t max, uint64_t least)
 {
     t->count = 0;
     t->max = max;
-    t->least = 0;
+    t->least = least;
 }
 
 static void top_add(top *t, uint64_t rank, void *node)
@@ -70,10 +70,13 @@ static uint32_t largest_few(const throng_interval_tree *tree, throng_interval *r
     top levels[2];
     top *above = &levels[0];
     top *below = &levels[1];
-    top_start(above, 1);
+    top_start(above, 1, 0);
     top_add(above, UINT64_MAX, tree->root);
     for (uint32_t height = tree->height;; height--) {
-        top_start(below, max);
+        /* Each of the nodes above holds an interval of its rank or better: what can't match the last of `max` is out.
+         */
+        bool is_bound = height < tree->height && above->count == max;
+        top_start(below, max, is_bound ? above->ranks[max - 1] - 1 : 0);
         /* Best first, so what follows a node that can't add anything can't either. */
         for (uint32_t i = 0; i < above->count && above->ranks[i] > below->least; i++) {
             if (height > 0)

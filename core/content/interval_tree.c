@@ -449,6 +449,20 @@ void throng_interval_tree_erase(throng_interval_tree *tree, throng_tree_cursor *
     }
 }
 
+void throng_interval_tree_replace(throng_interval_tree *tree, throng_tree_cursor *cursor, uint32_t count,
+                                  const throng_interval *with, uint32_t with_count)
+{
+    throng_tree_leaf *leaf = cursor->leaf;
+    for (uint32_t i = 0; i < with_count; i++, cursor->at++) {
+        leaf->keys[cursor->at] = with[i].first;
+        ends_of(leaf)[cursor->at] = with[i].end;
+    }
+    if (count > with_count)
+        throng_interval_tree_erase(tree, cursor, count - with_count);
+    else if (tree->height > 0)
+        refresh(cursor, tree->height, leaf_summary(leaf));
+}
+
 /* As deep as the tree is high: at most THRONG_TREE_HEIGHT_MAX. */
 static void free_below(throng_interval_tree *tree, void *node, uint32_t height)
 {

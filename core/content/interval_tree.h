@@ -73,6 +73,9 @@ void throng_interval_tree_advance(const throng_interval_tree *tree, throng_tree_
 void throng_interval_tree_set(throng_interval_tree *tree, throng_tree_cursor *cursor, throng_interval interval);
 /* Puts an interval at the cursor, before the one there. THRONG_ERR_NO_MEMORY and no change. */
 int throng_interval_tree_insert(throng_interval_tree *tree, throng_tree_cursor *cursor, throng_interval interval);
+/* Puts `with_count` intervals in place of `count` >= with_count of them, from the cursor on, all of its leaf. */
+void throng_interval_tree_replace(throng_interval_tree *tree, throng_tree_cursor *cursor, uint32_t count,
+                                  const throng_interval *with, uint32_t with_count);
 /* Takes out `count` >= 1 intervals from the cursor on, all of its leaf. */
 void throng_interval_tree_erase(throng_interval_tree *tree, throng_tree_cursor *cursor, uint32_t count);
 

@@ -74,12 +74,45 @@ static void erase_between(throng_intervals *set, uint32_t after, uint32_t end)
     while (erase_up_to(set, &cursor, end));
 }
 
+/* How many intervals from the cursor on begin before `limit`, if that can be told from its leaf alone; 0 if not. They
+ * hold *ret_chunks. */
+static uint32_t count_in_leaf(const throng_intervals *set, const throng_tree_cursor *cursor, uint32_t limit,
+                              uint64_t *ret_chunks)
+{
+    throng_tree_leaf *leaf = cursor->leaf;
+    const uint32_t *ends = throng_tree_leaf_ends(leaf);
+    uint64_t chunks = 0;
+    uint32_t at = cursor->at;
+    for (; at < leaf->count && leaf->keys[at] < limit; at++)
+        chunks += ends[at] - leaf->keys[at];
+    if (at == leaf->count && set->tree.height > 0)
+        return 0;
+    *ret_chunks = chunks;
+    return at - cursor->at;
+}
+
+/* Joins [first, end) with what it touches, from the cursor on, which is at `near`; across leaves. */
+static void join_across(throng_intervals *set, throng_tree_cursor *cursor, throng_interval near, uint32_t first,
+                        uint32_t end)
+{
+    throng_interval joined = {.first = near.first < first ? near.first : first, .end = near.end};
+    if (near.end < end) {
+        throng_interval last;
+        bool touches = throng_interval_tree_find(&set->tree, end, &last) && last.first <= end;
+        joined.end = touches ? last.end : end;
+        erase_between(set, near.end, joined.end);
+        throng_interval_tree_seek(&set->tree, near.end - 1, cursor);
+    }
+    change(set, cursor, near, joined);
+}
+
 int throng_intervals_insert(throng_intervals *set, uint32_t first, uint32_t end)
 {
     if (first >= end)
         return first == end ? 0 : THRONG_ERR_INVALID;
     throng_tree_cursor cursor;
     throng_interval near;
+    uint64_t chunks;
     /* The first interval that touches or lies beyond: one whose end is at least `first`. No end is 0. */
     throng_interval_tree_seek(&set->tree, first > 0 ? first - 1 : 0, &cursor);
     if (!throng_interval_tree_get(&cursor, &near) || near.first > end) {
@@ -90,15 +123,15 @@ int throng_intervals_insert(throng_intervals *set, uint32_t first, uint32_t end)
     }
     if (near.first <= first && near.end >= end)
         return 0;
-    throng_interval joined = {.first = near.first < first ? near.first : first, .end = near.end};
-    if (near.end < end) {
-        throng_interval last;
-        bool touches = throng_interval_tree_find(&set->tree, end, &last) && last.first <= end;
-        joined.end = touches ? last.end : end;
-        erase_between(set, near.end, joined.end);
-        throng_interval_tree_seek(&set->tree, near.end - 1, &cursor);
+    uint32_t count = end < UINT32_MAX ? count_in_leaf(set, &cursor, end + 1, &chunks) : 0;
+    if (count == 0) {
+        join_across(set, &cursor, near, first, end);
+        return 0;
     }
-    change(set, &cursor, near, joined);
+    uint32_t last_end = throng_tree_leaf_ends(cursor.leaf)[cursor.at + count - 1];
+    throng_interval joined = {.first = near.first < first ? near.first : first, .end = last_end > end ? last_end : end};
+    set->chunks = set->chunks - chunks + length(joined);
+    throng_interval_tree_replace(&set->tree, &cursor, count, &joined, 1);
     return 0;
 }
 
@@ -116,24 +149,46 @@ static int split(throng_intervals *set, throng_tree_cursor *cursor, throng_inter
     return 0;
 }
 
+/* Takes [first, end) out of what lies there, from the cursor on, which is at `near`; across leaves. */
+static void remove_across(throng_intervals *set, throng_tree_cursor *cursor, throng_interval near, uint32_t first,
+                          uint32_t end)
+{
+    if (near.first < first)
+        change(set, cursor, near, (throng_interval){.first = near.first, .end = first});
+    erase_between(set, first, end);
+    throng_interval_tree_seek(&set->tree, first, cursor);
+    if (throng_interval_tree_get(cursor, &near) && near.first < end)
+        change(set, cursor, near, (throng_interval){.first = end, .end = near.end});
+}
+
 int throng_intervals_remove(throng_intervals *set, uint32_t first, uint32_t end)
 {
     if (first >= end)
         return first == end ? 0 : THRONG_ERR_INVALID;
     throng_tree_cursor cursor;
     throng_interval near;
+    uint64_t chunks;
     throng_interval_tree_seek(&set->tree, first, &cursor);
     if (!throng_interval_tree_get(&cursor, &near) || near.first >= end)
         return 0;
-    if (near.first < first) {
-        if (near.end > end)
-            return split(set, &cursor, near, first, end);
-        change(set, &cursor, near, (throng_interval){.first = near.first, .end = first});
+    if (near.first < first && near.end > end)
+        return split(set, &cursor, near, first, end);
+    uint32_t count = count_in_leaf(set, &cursor, end, &chunks);
+    if (count == 0) {
+        remove_across(set, &cursor, near, first, end);
+        return 0;
     }
-    erase_between(set, first, end);
-    throng_interval_tree_seek(&set->tree, first, &cursor);
-    if (throng_interval_tree_get(&cursor, &near) && near.first < end)
-        change(set, &cursor, near, (throng_interval){.first = end, .end = near.end});
+    uint32_t last_end = throng_tree_leaf_ends(cursor.leaf)[cursor.at + count - 1];
+    throng_interval kept[2];
+    uint32_t kept_count = 0;
+    if (near.first < first)
+        kept[kept_count++] = (throng_interval){.first = near.first, .end = first};
+    if (last_end > end)
+        kept[kept_count++] = (throng_interval){.first = end, .end = last_end};
+    set->chunks -= chunks;
+    for (uint32_t i = 0; i < kept_count; i++)
+        set->chunks += length(kept[i]);
+    throng_interval_tree_replace(&set->tree, &cursor, count, kept, kept_count);
     return 0;
 }
 

@@ -69,6 +69,16 @@ static void geometry_of_10_gib_has_two_levels(void **state)
     assert_int_equal(g.units, 655360 + 20480 + 640);
 }
 
+static void geometry_metachunks_are_short_up_to_1024_chunks(void **state)
+{
+    throng_geometry g = make(1024 * 1024, 1024);
+    assert_int_equal(g.metachunk_chunks, THRONG_METACHUNK_CHUNKS_SMALL);
+    assert_int_equal(g.metachunks, 256);
+    g = make(1024 * 1024 + 1, 1024);
+    assert_int_equal(g.metachunk_chunks, THRONG_METACHUNK_CHUNKS);
+    assert_int_equal(g.metachunks, 65);
+}
+
 static void geometry_refuses_chunk_sizes_outside_of_limits(void **state)
 {
     throng_geometry g;
@@ -153,6 +163,7 @@ int main(void)
         cmocka_unit_test(geometry_one_byte_is_one_chunk),
         cmocka_unit_test(geometry_list_of_64_kib_needs_no_pages_and_one_more_hash_does),
         cmocka_unit_test(geometry_of_10_gib_has_two_levels),
+        cmocka_unit_test(geometry_metachunks_are_short_up_to_1024_chunks),
         cmocka_unit_test(geometry_refuses_chunk_sizes_outside_of_limits),
         cmocka_unit_test(geometry_refuses_sizes_whose_chunks_pass_32_bits),
         cmocka_unit_test(geometry_random_objects_are_consistent),

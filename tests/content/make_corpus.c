@@ -48,6 +48,7 @@ int main(int argc, char **argv)
     const char *folder = argv[1];
     write_file(folder, "empty-object", sample(0, 1024, ""));
     write_file(folder, "page", sample(20000, 1024, "Content-Type: text/html\r\nETag: \"1\"\r\n"));
+    write_file(folder, "long-metachunks", sample((uint64_t)2 << 20, 1024, "Content-Type: text/html\r\n"));
     write_file(folder, "short-chunks", sample(70001, 256, "Content-Type: image/png\r\n"));
     write_file(folder, "one-level-of-pages", sample((uint64_t)33 << 20, 1024, "X-Empty: \r\n"));
     write_file(folder, "two-levels-of-pages", sample((uint64_t)10 << 30, 1024, ""));

@@ -16,7 +16,8 @@
 #include "heap.h"
 #include "temp_dir.h"
 
-enum { SIZE = 300 * 1024 + 77, UNIT = 4 * 1024, UNITS = 76, CHUNKS = 301 };
+/* Both a small object of metachunks of 4 chunks and one of 16 shorter ones: units are of the same size. */
+enum { SIZE = 300 * 1024 + 77, UNIT = 4 * 1024, UNITS = 76, CHUNKS_MAX = 1201 };
 
 typedef struct fixture {
     temp_dir dir;
@@ -24,9 +25,12 @@ typedef struct fixture {
     uint8_t *object;
     throng_signed_manifest manifest;
     throng_store_config config;
+    uint32_t chunk_size;
+    uint32_t unit_chunks;
+    uint32_t chunks;
 } fixture;
 
-static int set_up(void **state)
+static int set_up_chunks(void **state, uint32_t chunk_size)
 {
     fixture *f = calloc(1, sizeof *f);
     throng_signer *signer;
@@ -40,6 +44,7 @@ static int set_up(void **state)
         memcpy(f->object + i, &word, 8);
     }
     throng_manifest_options_default(&options);
+    options.chunk_size = chunk_size;
     if (throng_signer_generate(&signer) < 0 ||
         throng_manifest_make_from_memory(&f->manifest, f->object, SIZE, &options, signer) < 0)
         return -1;
@@ -48,8 +53,21 @@ static int set_up(void **state)
     f->config.path = f->path;
     f->config.object = &f->manifest.id;
     f->config.geometry = f->manifest.manifest.geometry;
+    f->chunk_size = chunk_size;
+    f->unit_chunks = f->config.geometry.metachunk_chunks;
+    f->chunks = f->config.geometry.data_chunks;
     *state = f;
-    return 0;
+    return f->chunk_size * f->unit_chunks == UNIT && f->config.geometry.units == UNITS ? 0 : -1;
+}
+
+static int set_up(void **state)
+{
+    return set_up_chunks(state, 1024);
+}
+
+static int set_up_long_units(void **state)
+{
+    return set_up_chunks(state, 256);
 }
 
 static int tear_down(void **state)
@@ -78,7 +96,7 @@ static const uint8_t *hash_of(const fixture *f, uint32_t unit)
 
 static int put(fixture *f, throng_store *store, uint32_t chunk)
 {
-    return throng_store_put(store, chunk, f->object + chunk * 1024,
+    return throng_store_put(store, chunk, f->object + (size_t)chunk * f->chunk_size,
                             throng_geometry_chunk_bytes(&f->config.geometry, chunk));
 }
 
@@ -138,18 +156,18 @@ static void store_chunks_in_any_order_become_the_file(void **state)
 {
     fixture *f = *state;
     throng_store *store = open_store(f);
-    uint32_t order[CHUNKS];
+    uint32_t order[CHUNKS_MAX];
     uint64_t random = 5;
-    for (uint32_t i = 0; i < CHUNKS; i++)
+    for (uint32_t i = 0; i < f->chunks; i++)
         order[i] = i;
-    for (uint32_t i = CHUNKS; i > 1; i--) {
+    for (uint32_t i = f->chunks; i > 1; i--) {
         uint32_t j = test_random_below(&random, i);
         uint32_t swap = order[j];
         order[j] = order[i - 1];
         order[i - 1] = swap;
     }
-    for (uint32_t i = 0; i < CHUNKS; i++) {
-        uint32_t unit = order[i] / (UNIT / 1024);
+    for (uint32_t i = 0; i < f->chunks; i++) {
+        uint32_t unit = order[i] / f->unit_chunks;
         assert_int_equal(throng_store_commit(store, true), THRONG_ERR_STATE);
         assert_int_equal(put(f, store, order[i]), 0);
         assert_int_equal(put(f, store, order[i]), 0);
@@ -178,9 +196,9 @@ static void store_tampered_unit_is_dropped_and_never_read(void **state)
     uint8_t bytes[1024];
     uint8_t bad[1024];
     memcpy(bad, f->object, sizeof bad);
-    bad[500] ^= 1;
-    assert_int_equal(throng_store_put(store, 0, bad, sizeof bad), 0);
-    for (uint32_t chunk = 1; chunk < UNIT / 1024; chunk++)
+    bad[100] ^= 1;
+    assert_int_equal(throng_store_put(store, 0, bad, f->chunk_size), 0);
+    for (uint32_t chunk = 1; chunk < f->unit_chunks; chunk++)
         assert_int_equal(put(f, store, chunk), 0);
     assert_int_equal(throng_store_read(store, 0, bytes, 1024), THRONG_ERR_NOT_FOUND);
     assert_int_equal(throng_store_verify(store, 0, hash_of(f, 0)), THRONG_ERR_TAMPERED);
@@ -200,13 +218,13 @@ static void store_open_units_are_bounded(void **state)
     f->config.units_open_max = 2;
     throng_store *store = open_store(f);
     assert_int_equal(put(f, store, 0), 0);
-    assert_int_equal(put(f, store, 16), 0);
-    assert_int_equal(put(f, store, 32), THRONG_ERR_FULL);
-    assert_int_equal(throng_store_write_http(store, 32 * 1024, f->object + 32 * 1024, 100), THRONG_ERR_AGAIN);
+    assert_int_equal(put(f, store, f->unit_chunks), 0);
+    assert_int_equal(put(f, store, 2 * f->unit_chunks), THRONG_ERR_FULL);
+    assert_int_equal(throng_store_write_http(store, 2 * UNIT, f->object + 2 * UNIT, 100), THRONG_ERR_AGAIN);
     assert_int_equal(throng_store_units_open(store), 2);
     throng_store_drop(store, 0);
-    assert_int_equal(put(f, store, 32), 0);
-    put_unit(f, store, 16 * 1024 / UNIT);
+    assert_int_equal(put(f, store, 2 * f->unit_chunks), 0);
+    put_unit(f, store, 1);
     put_unit(f, store, 0);
     throng_store_free(store);
 }
@@ -215,10 +233,10 @@ static void store_refuses_chunks_that_are_none(void **state)
 {
     fixture *f = *state;
     throng_store *store = open_store(f);
-    assert_int_equal(throng_store_put(store, CHUNKS, f->object, 1024), THRONG_ERR_INVALID);
-    assert_int_equal(throng_store_put(store, UINT32_MAX, f->object, 1024), THRONG_ERR_INVALID);
-    assert_int_equal(throng_store_put(store, 0, f->object, 1023), THRONG_ERR_INVALID);
-    assert_int_equal(throng_store_put(store, CHUNKS - 1, f->object, 1024), THRONG_ERR_INVALID);
+    assert_int_equal(throng_store_put(store, f->chunks, f->object, f->chunk_size), THRONG_ERR_INVALID);
+    assert_int_equal(throng_store_put(store, UINT32_MAX, f->object, f->chunk_size), THRONG_ERR_INVALID);
+    assert_int_equal(throng_store_put(store, 0, f->object, f->chunk_size - 1), THRONG_ERR_INVALID);
+    assert_int_equal(throng_store_put(store, f->chunks - 1, f->object, f->chunk_size), THRONG_ERR_INVALID);
     assert_int_equal(throng_store_write_http(store, SIZE - 1, f->object, 2), THRONG_ERR_INVALID);
     assert_int_equal(throng_store_write_http(store, UINT64_MAX, f->object, 2), THRONG_ERR_INVALID);
     throng_store_free(store);
@@ -232,7 +250,7 @@ static void store_unit_hashed_elsewhere_is_accepted(void **state)
     const uint8_t *bytes;
     size_t size;
     assert_int_equal(throng_store_unit_bytes(store, UNITS - 1, &bytes, &size), THRONG_ERR_STATE);
-    for (uint32_t chunk = (UNITS - 1) * (UNIT / 1024); chunk < CHUNKS; chunk++)
+    for (uint32_t chunk = (UNITS - 1) * f->unit_chunks; chunk < f->chunks; chunk++)
         assert_int_equal(put(f, store, chunk), 0);
     assert_int_equal(throng_store_unit_bytes(store, UNITS - 1, &bytes, &size), 0);
     assert_int_equal(size, SIZE - (UNITS - 1) * UNIT);
@@ -325,20 +343,21 @@ static void store_unit_from_peers_and_http_is_never_unverified(void **state)
     throng_store *store = open_store(f);
     uint8_t bad[1024] = {0};
     /* A peer's chunk comes while HTTP is in the middle of it: HTTP's rest must not launder it. */
-    write_all_http(f, store, 0, 1500, 1500);
-    assert_int_equal(throng_store_put(store, 1, bad, sizeof bad), 0);
-    write_all_http(f, store, 1500, UNIT, 700);
+    size_t middle = f->chunk_size * 3 / 2;
+    write_all_http(f, store, 0, middle, middle);
+    assert_int_equal(throng_store_put(store, 1, bad, f->chunk_size), 0);
+    write_all_http(f, store, middle, UNIT, 700);
     assert_int_equal(throng_store_unit(store, 0), THRONG_UNIT_COMPLETE);
     assert_int_equal(throng_store_units_written(store), 0);
     assert_int_equal(throng_store_verify(store, 0, hash_of(f, 0)), THRONG_ERR_TAMPERED);
     /* A whole chunk of a peer, all of it overwritten: HTTP's alone then. */
-    assert_int_equal(throng_store_put(store, 3, bad, sizeof bad), 0);
+    assert_int_equal(throng_store_put(store, 3, bad, f->chunk_size), 0);
     write_all_http(f, store, 0, UNIT, 700);
     assert_int_equal(throng_store_unit(store, 0), THRONG_UNIT_WRITTEN);
     assert_int_equal(throng_store_verify(store, 0, hash_of(f, 0)), 0);
     /* With the hashes known, peers' chunks are left to theirs. */
     throng_store_set_hashes(store, f->manifest.hashes);
-    assert_int_equal(put(f, store, 20), 0);
+    assert_int_equal(put(f, store, f->unit_chunks + 2), 0);
     write_all_http(f, store, UNIT, 2 * UNIT, 700);
     assert_int_equal(throng_store_unit(store, 1), THRONG_UNIT_VERIFIED);
     throng_store_free(store);
@@ -359,7 +378,7 @@ static void store_of_random_chunks_and_ranges_ends_right(void **state)
             part = part < SIZE - at ? part : SIZE - at;
             assert_int_equal(throng_store_write_http(store, at, f->object + at, part), 0);
             at += part;
-            assert_int_equal(put(f, store, test_random_below(&random, CHUNKS)), 0);
+            assert_int_equal(put(f, store, test_random_below(&random, f->chunks)), 0);
             uint32_t unit = test_random_below(&random, UNITS);
             throng_unit_state unit_state = throng_store_unit(store, unit);
             if (unit_state == THRONG_UNIT_COMPLETE || unit_state == THRONG_UNIT_WRITTEN)
@@ -441,12 +460,12 @@ static void store_resumed_counts_what_was_verified(void **state)
     put_unit(f, store, UNITS - 1);
     write_all_http(f, store, 0, 2 * UNIT + 10, 5000);
     assert_int_equal(throng_store_verify(store, 1, hash_of(f, 1)), 0);
-    assert_int_equal(put(f, store, 7 * (UNIT / 1024)), 0);
+    assert_int_equal(put(f, store, 7 * f->unit_chunks), 0);
     throng_store_free(store);
     assert_int_equal(throng_store_peek(&left, f->path), 0);
     assert_false(left.plain);
     assert_int_equal(left.size, SIZE);
-    assert_int_equal(left.chunk_size, 1024);
+    assert_int_equal(left.chunk_size, f->chunk_size);
     assert_memory_equal(left.object.bytes, f->manifest.id.bytes, 32);
     f->config.resume = true;
     for (int again = 0; again < 2; again++) {
@@ -653,7 +672,9 @@ static void store_hash_is_that_of_the_whole_file(void **state)
     throng_hasher_free(hasher);
 }
 
-#define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define STORE_TEST(name)                                                                                               \
+    cmocka_unit_test_setup_teardown(name, set_up, tear_down),                                                          \
+        cmocka_unit_test_setup_teardown(name, set_up_long_units, tear_down)
 
 int main(void)
 {
