@@ -15,6 +15,7 @@
 #include "../core/wire/cursor.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
