@@ -1,6 +1,7 @@
 #include "fetch.h"
 
 #include "fetch_error.h"
+#include "fetch_url.h"
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
@@ -9,7 +10,11 @@
 #include <string.h>
 #include <strings.h>
 
-enum { BUFFER_BYTES = 256 * 1024 };
+enum {
+    BUFFER_BYTES = 256 * 1024,
+    PACE_MS = 10,
+    BURST_NS = 50000000, /* what a rate-limited fetch may catch up on after a pause of the network */
+};
 
 /* A socket of libcurl's, watched by libuv. */
 struct socket_watch {
@@ -20,6 +25,7 @@ struct socket_watch {
 
 struct throng_fetcher {
     uv_timer_t timeout; /* libcurl's */
+    uv_timer_t pace;    /* looks when those paused for their rate limit may go on */
     uv_timer_t work;    /* starts and resumes, which may not be done inside libcurl's callbacks */
     CURLM *multi;
     throng_fetch *first;
@@ -48,6 +54,9 @@ struct throng_fetch {
     enum head_state head;
     uint32_t redirects_left;
     bool redirects_followed;
+    uint64_t rate_limit_bps;
+    uint64_t due_ns; /* with a rate limit: when the next bytes may be taken */
+    bool paced;      /* waits for that */
     bool range_asked;
     bool added;     /* to the multi handle */
     bool waiting;   /* to be added */
@@ -129,24 +138,6 @@ static bool is_redirect(int status)
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-/* The scheme of a URL is one that redirects may lead to, and, for the first URL, that we speak. */
-static bool scheme_is(CURLU *url, const char *const *schemes)
-{
-    char *scheme = NULL;
-    if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK) {
-        return false;
-    }
-    bool found = false;
-    for (size_t i = 0; schemes[i] != NULL && !found; i++) {
-        found = strcasecmp(scheme, schemes[i]) == 0;
-    }
-    curl_free(scheme);
-    return found;
-}
-
-static const char *const schemes_spoken[] = {"http", "https", "ftp", "ftps", NULL};
-static const char *const schemes_followed[] = {"http", "https", NULL};
-
 /* Where a followable redirect leads, resolved against where we are; NULL otherwise. */
 static CURLU *redirect_target(throng_fetch *fetch, int status)
 {
@@ -157,7 +148,7 @@ static CURLU *redirect_target(throng_fetch *fetch, int status)
     CURLU *target = curl_url_dup(fetch->url);
     if (target == NULL ||
         curl_url_set(target, CURLUPART_URL, location, CURLU_URLENCODE | CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK ||
-        !scheme_is(target, schemes_followed)) {
+        !throng_url_has_scheme(target, throng_url_followed)) {
         curl_url_cleanup(target);
         return NULL;
     }
@@ -210,7 +201,7 @@ static void read_response(throng_fetch *fetch, int status)
     curl_easy_getinfo(fetch->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     *response = (throng_fetch_response){.content_length = length, .object_size = -1, .url = fetch->shown_url};
     peer_address(fetch->easy, &response->peer);
-    if (!scheme_is(fetch->url, schemes_followed)) {
+    if (!throng_url_has_scheme(fetch->url, throng_url_followed)) {
         response->status = fetch->range_asked ? 206 : 200;
         response->ranged = fetch->range_asked;
         response->object_size = fetch->range_asked ? -1 : length;
@@ -242,6 +233,45 @@ static bool head_complete(throng_fetch *fetch)
     return fetch->callbacks.on_headers == NULL || fetch->callbacks.on_headers(fetch, &fetch->response, fetch->user);
 }
 
+static void on_pace(uv_timer_t *timer)
+{
+    throng_fetcher *fetcher = timer->data;
+    uint64_t now = uv_hrtime();
+    bool any = false;
+    for (throng_fetch *fetch = fetcher->first; fetch != NULL; fetch = fetch->next) {
+        if (fetch->paced && now >= fetch->due_ns) {
+            fetch->paced = false;
+            throng_fetch_resume(fetch);
+        }
+        any = any || fetch->paced;
+    }
+    if (!any) {
+        uv_timer_stop(timer);
+    }
+}
+
+/* Must these bytes wait for the rate limit? */
+static bool must_wait(throng_fetch *fetch)
+{
+    if (fetch->rate_limit_bps == 0 || uv_hrtime() >= fetch->due_ns) {
+        return false;
+    }
+    fetch->paced = true;
+    if (!uv_is_active((uv_handle_t *)&fetch->fetcher->pace)) {
+        uv_timer_start(&fetch->fetcher->pace, on_pace, PACE_MS, PACE_MS);
+    }
+    return true;
+}
+
+static void count_paced(throng_fetch *fetch, size_t size)
+{
+    uint64_t now = uv_hrtime();
+    if (fetch->rate_limit_bps > 0) {
+        uint64_t from = fetch->due_ns + BURST_NS > now ? fetch->due_ns : now - BURST_NS;
+        fetch->due_ns = from + (uint64_t)((double)size * 8e9 / (double)fetch->rate_limit_bps);
+    }
+}
+
 static size_t on_body(char *bytes, size_t one, size_t size, void *user)
 {
     throng_fetch *fetch = user;
@@ -257,6 +287,9 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *user)
     if (fetch->head == HEAD_REDIRECT || fetch->callbacks.on_body == NULL) {
         return one * size;
     }
+    if (must_wait(fetch)) {
+        return CURL_WRITEFUNC_PAUSE;
+    }
     throng_fetch_verdict verdict = fetch->callbacks.on_body(fetch, (const uint8_t *)bytes, one * size, fetch->user);
     if (fetch->cancelled) {
         return CURL_WRITEFUNC_ERROR;
@@ -268,6 +301,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *user)
         fetch->abandoned = true;
         return CURL_WRITEFUNC_ERROR;
     default:
+        count_paced(fetch, one * size);
         return one * size;
     }
 }
@@ -276,26 +310,12 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *user)
 
 static void schedule_work(throng_fetcher *fetcher);
 
-/* The URL without user and password, to be given to curl_free. */
-static int bare_url(CURLU *url, char **ret)
-{
-    CURLU *bare = curl_url_dup(url);
-    if (bare == NULL) {
-        return THRONG_FETCH_ERR_MEMORY;
-    }
-    curl_url_set(bare, CURLUPART_USER, NULL, 0);
-    curl_url_set(bare, CURLUPART_PASSWORD, NULL, 0);
-    CURLUcode code = curl_url_get(bare, CURLUPART_URL, ret, 0);
-    curl_url_cleanup(bare);
-    return code == CURLUE_OK ? 0 : THRONG_FETCH_ERR_URL;
-}
-
 static int point_at_url(throng_fetch *fetch)
 {
     char *text = NULL;
     curl_free(fetch->shown_url);
     fetch->shown_url = NULL;
-    int error = bare_url(fetch->url, &fetch->shown_url);
+    int error = throng_url_bare(fetch->url, &fetch->shown_url);
     if (error != 0 || curl_url_get(fetch->url, CURLUPART_URL, &text, 0) != CURLUE_OK) {
         return error != 0 ? error : THRONG_FETCH_ERR_URL;
     }
@@ -529,9 +549,11 @@ int throng_fetcher_new(throng_fetcher **ret, uv_loop_t *loop, const throng_fetch
     }
     uv_timer_init(loop, &fetcher->timeout);
     uv_timer_init(loop, &fetcher->work);
+    uv_timer_init(loop, &fetcher->pace);
+    fetcher->pace.data = fetcher;
     fetcher->timeout.data = fetcher;
     fetcher->work.data = fetcher;
-    fetcher->handles_open = 2;
+    fetcher->handles_open = 3;
     curl_multi_setopt(fetcher->multi, CURLMOPT_SOCKETFUNCTION, set_socket);
     curl_multi_setopt(fetcher->multi, CURLMOPT_SOCKETDATA, fetcher);
     curl_multi_setopt(fetcher->multi, CURLMOPT_TIMERFUNCTION, set_timeout);
@@ -555,50 +577,15 @@ void throng_fetcher_free(throng_fetcher *fetcher)
     curl_multi_cleanup(fetcher->multi);
     uv_close((uv_handle_t *)&fetcher->timeout, on_timer_closed);
     uv_close((uv_handle_t *)&fetcher->work, on_timer_closed);
+    uv_close((uv_handle_t *)&fetcher->pace, on_timer_closed);
 }
 
 /* ---- making and ending a fetch ---- */
 
-/* Reads a URL; NULL and an error when it is none of ours. */
-static CURLU *parse_url(const char *text, int *ret_error)
-{
-    CURLU *url = curl_url();
-    *ret_error = THRONG_FETCH_ERR_MEMORY;
-    if (url == NULL) {
-        return NULL;
-    }
-    if (curl_url_set(url, CURLUPART_URL, text, CURLU_GUESS_SCHEME | CURLU_URLENCODE) != CURLUE_OK ||
-        !scheme_is(url, schemes_spoken)) {
-        *ret_error = THRONG_FETCH_ERR_URL;
-        curl_url_cleanup(url);
-        return NULL;
-    }
-    curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0);
-    *ret_error = 0;
-    return url;
-}
-
-char *throng_fetch_shown_url(const char *text)
-{
-    int error = 0;
-    char *shown = NULL;
-    char *copy = NULL;
-    CURLU *url = parse_url(text, &error);
-    if (url == NULL) {
-        return NULL;
-    }
-    if (bare_url(url, &shown) == 0) {
-        copy = strdup(shown);
-        curl_free(shown);
-    }
-    curl_url_cleanup(url);
-    return copy;
-}
-
 static int set_url(throng_fetch *fetch, const char *text)
 {
     int error = 0;
-    fetch->url = parse_url(text, &error);
+    fetch->url = throng_url_parse(text, &error);
     return fetch->url == NULL ? error : point_at_url(fetch);
 }
 
@@ -641,11 +628,11 @@ static void set_limits(throng_fetch *fetch, const throng_fetch_request *request)
         curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)((request->stall_timeout_ms + 999) / 1000));
     }
     if (request->rate_limit_bps > 0) {
-        curl_off_t rate = (curl_off_t)(request->rate_limit_bps / 8);
-        curl_easy_setopt(easy, CURLOPT_MAX_RECV_SPEED_LARGE, rate > 0 ? rate : 1);
-        /* libcurl limits between reads: one read must not be a second's worth. */
-        long buffer = rate / 8 < BUFFER_BYTES ? (long)(rate / 8) : BUFFER_BYTES;
-        curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, buffer > 1024 ? buffer : 1024L);
+        /* Not by CURLOPT_MAX_RECV_SPEED_LARGE, which lets the first seconds pass unlimited: paced() does it. */
+        uint64_t buffer = request->rate_limit_bps / 8 / 8;
+        buffer = buffer < BUFFER_BYTES ? buffer : BUFFER_BYTES;
+        curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, buffer > 1024 ? (long)buffer : 1024L);
+        fetch->rate_limit_bps = request->rate_limit_bps;
     }
 }
 
