@@ -10,8 +10,6 @@
  *   8    of the SHA-256 of all before it
  * then 16 bytes for each unit written: u32 unit (its highest bit set: not verified), 12 bytes of its SHA-256. The last
  * one about a unit counts. It is a claim, not a proof: units count only if their bytes still have that hash. */
-#include <stdio.h>
-
 #include "store_parts.h"
 
 #include "../core/wire/cursor.h"
