@@ -1,0 +1,156 @@
+# For the tests of the whole: throng serve, with nginx and throngd behind it, against ordinary and capable clients.
+#
+# A test is a function named test_UNIT_CONDITION_OUTCOME. It runs in a directory of its own ($PWD), in a subshell; the
+# first command that fails ends it, and what it started is ended with it. Nothing sleeps for a time: `await` waits for
+# the thing itself, with a deadline.
+
+set -u
+THRONG=$(realpath "${1:?the throng program}")
+ALL=$(mktemp -d)
+trap 'rm -rf "$ALL"' EXIT
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+# await SECONDS COMMAND…: runs it until it succeeds.
+await() {
+    deadline=$(($(date +%s) + $1))
+    shift
+    until "$@"; do
+        [ "$(date +%s)" -le "$deadline" ] || fail "not within the deadline: $*"
+        sleep 0.02
+    done
+}
+
+same() {
+    [ "$1" = "$2" ] || fail "expected '$2', found '$1'${3:+ ($3)}"
+}
+
+# exits CODE COMMAND…: its standard output goes to ./out, standard error to ./err.
+exits() {
+    expected=$1
+    shift
+    set +e
+    timeout 60 "$@" >out 2>err
+    code=$?
+    set -e
+    [ $code -eq "$expected" ] || fail "expected exit code $expected, found $code: $* ($(cat err))"
+}
+
+# One line on standard error, and it says this.
+says() {
+    same "$(wc -l <err)" 1 "lines on standard error: $(cat err)"
+    grep -q -- "$1" err || fail "does not say '$1': $(cat err)"
+}
+
+# make_file NAME BYTES
+make_file() {
+    mkdir -p site
+    head -c "$2" /dev/urandom >"site/$1"
+}
+
+new_port() {
+    PORT=$((20000 + ($$ * 7 + $(date +%N | sed 's/^0*//;s/^$/0/') / 1000) % 10000))
+}
+
+ready_or_gone() {
+    grep -q '^ready ' ready || ! kill -0 "$SERVE" 2>/dev/null
+}
+
+# serve ARGUMENT…: throng serve on a free port. Sets SERVE (its process), PORT and URL.
+serve() {
+    for try in 1 2 3 4 5 6 7 8; do
+        new_port
+        "$THRONG" serve --listen "127.0.0.1:$PORT" --state "$PWD/state" "$@" >ready 2>log &
+        SERVE=$!
+        await 30 ready_or_gone
+        if kill -0 "$SERVE" 2>/dev/null; then
+            URL=$(sed 's/^ready //; s,/$,,' ready)
+            return 0
+        fi
+        grep -q 'in use' log || fail "throng serve does not start: $(cat log)"
+    done
+    fail "no free port"
+}
+
+# Processes that this one started, and those that they did.
+descendants() {
+    for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
+        echo "$child"
+        descendants "$child"
+    done
+}
+
+# child NAME: the process that throng serve started by that name.
+child() {
+    for pid in $(cat "/proc/$SERVE/task/$SERVE/children"); do
+        [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != "$1" ] || echo "$pid"
+    done
+}
+
+gone() {
+    for pid in "$@"; do
+        # A zombie is one that nobody reaped yet: it holds nothing any more.
+        case $(cut -d ' ' -f 3 "/proc/$pid/stat" 2>/dev/null) in
+        '' | Z) ;;
+        *) return 1 ;;
+        esac
+    done
+}
+
+# Where throng serve keeps its sockets.
+runtime() {
+    tr '\0' '\n' <"/proc/$(child throngd)/cmdline" | sed -n 's,^--board=\(.*\)/d/board$,\1,p'
+}
+
+stop_serve() {
+    kill "$SERVE"
+    wait "$SERVE"
+}
+
+status_of() {
+    curl -s -o /dev/null -w '%{http_code}' "$@"
+}
+
+# metric NAME: the value that /.throng/metrics tells.
+metric() {
+    curl -s "$URL/.throng/metrics" | awk -v name="$1" '$1 == name { print $2 }'
+}
+
+directed() {
+    [ "$(status_of -H 'Throng: 1' "$1")" = 307 ]
+}
+
+# get_from_crowd PATH FILE: throng get; its JSON goes to ./json.
+get_from_crowd() {
+    timeout 60 "$THRONG" get -s --json -o "$2" "$URL/$1" >json
+}
+
+run_one() (
+    mkdir "$ALL/$1"
+    # Whom the site is served as must be able to come here.
+    chmod 755 "$ALL" "$ALL/$1"
+    cd "$ALL/$1" || exit 1
+    SERVE=
+    EXTRA=
+    trap 'kill $SERVE $EXTRA 2>/dev/null || :; wait' EXIT
+    set -e
+    "$1"
+)
+
+run_all() {
+    tests=$(sed -n 's/^\(test_[a-z0-9_]*\)() {$/\1/p' "$0")
+    echo "1..$(echo "$tests" | wc -l)"
+    number=0
+    for test in $tests; do
+        number=$((number + 1))
+        if run_one "$test" >"$ALL/log" 2>&1; then
+            echo "ok $number - $test"
+        else
+            echo "not ok $number - $test"
+            sed 's/^/# /' "$ALL/log"
+        fi
+    done
+}
