@@ -7,14 +7,14 @@
 
 #define RATE_BUCKET (100 * THRONG_MS)
 #define MINIMUM_WINDOW (10 * THRONG_SECOND)
-#define JUDGE_INTERVAL (50 * THRONG_MS)
+#define JUDGE_INTERVAL (100 * THRONG_MS)
 #define QUEUE_FRESH (300 * THRONG_MS)
 
 enum { QUEUE_LOW_MS = 12, QUEUE_HIGH_MS = 30 };
 
 /* Unknown uplinks start at 1 Mbit/s. */
 static const double PACE_START = 125000.0, PACE_LEAST = 4000.0, PACE_MOST = 2e9;
-static const double PACE_GROWTH = 1.15, PACE_SHRINK = 0.85, PACE_SHARE_OF_KNOWN = 0.97;
+static const double PACE_GROWTH = 1.1, PACE_SHRINK = 0.9, PACE_SHARE_OF_KNOWN = 0.97;
 
 void throng_rate_add(throng_rate *rate, throng_time now, uint32_t chunks)
 {
@@ -77,7 +77,9 @@ void throng_pace_start(throng_node *node)
 /* What a payload of `bytes` takes of the line: seal, UDP and IPv4 headers with it. */
 void throng_pace_sent(throng_node *node, uint32_t bytes)
 {
-    double us = (double)(bytes + THRONG_SEAL_OVERHEAD + 28) * 1e6 / node->pace_bytes_per_s;
+    uint32_t on_line = bytes + THRONG_SEAL_OVERHEAD + 28;
+    double us = (double)on_line * 1e6 / node->pace_bytes_per_s;
+    node->pace_sent_bytes += on_line;
     throng_time from = node->pace_next > node->now ? node->pace_next : node->now;
     /* A host's timers are a millisecond wide: what was missed of that may be made up for. */
     if (node->pace_next < node->now && node->now - node->pace_next < 2 * THRONG_MS)
@@ -120,20 +122,35 @@ static int32_t common_out_queue(const throng_node *node)
     return least;
 }
 
+/* While a queue stands in our line, the line is busy: what left it is what was sent less what the queue grew by. With a
+ * queue of q ms before and r ms after, `bytes` sent in `ms`: line = bytes / (ms + r - q). */
+static double line_rate(const throng_node *node, int32_t queue_ms, throng_time passed)
+{
+    double busy_us = (double)passed + ((double)queue_ms - node->pace_queue_ms) * (double)THRONG_MS;
+    if (busy_us < (double)passed / 4)
+        busy_us = (double)passed / 4;
+    return (double)node->pace_sent_bytes * 1e6 / busy_us;
+}
+
 void throng_pace_judge(throng_node *node)
 {
     bool estimated = node->config.uplink_bps == 0 && node->config.profile == THRONG_PROFILE_THRONG;
-    if (!estimated || node->now - node->pace_judged_at < JUDGE_INTERVAL)
+    throng_time passed = node->now - node->pace_judged_at;
+    if (!estimated || passed < JUDGE_INTERVAL)
         return;
     int32_t queue_ms = common_out_queue(node);
+    double pace = node->pace_bytes_per_s;
     if (queue_ms >= QUEUE_HIGH_MS) {
-        node->pace_bytes_per_s = limited(node, node->pace_bytes_per_s * PACE_SHRINK);
-        /* The next look sees what this did only a round trip later. */
-        node->pace_judged_at = node->now + JUDGE_INTERVAL;
+        /* Below what the line carries, until the queue is gone. */
+        double line = node->pace_queue_ms >= QUEUE_LOW_MS ? line_rate(node, queue_ms, passed) : pace;
+        pace = PACE_SHRINK * (line < pace ? line : pace);
     } else if (queue_ms >= 0 && queue_ms <= QUEUE_LOW_MS && node->pace_held) {
-        node->pace_bytes_per_s = limited(node, node->pace_bytes_per_s * PACE_GROWTH);
-        node->pace_judged_at = node->now;
+        pace *= PACE_GROWTH;
     }
+    node->pace_bytes_per_s = limited(node, pace);
+    node->pace_queue_ms = queue_ms;
+    node->pace_sent_bytes = 0;
+    node->pace_judged_at = node->now;
     node->pace_held = false;
 }
 

@@ -7,6 +7,8 @@
  * broken one as many as arrived. A seeder offers everything, so with it the first handshake is skipped. */
 #include "peer.h"
 
+#define SEEDER_AGAIN (2 * THRONG_SECOND)
+
 void throng_paper_forget(throng_node *node, throng_neighbour *n)
 {
     throng_intervals_free(n->paper.offered);
@@ -59,7 +61,8 @@ static void init(throng_node *node, throng_neighbour *n)
 {
     throng_object *object = pick_object(node, n);
     n->paper.object = object;
-    n->paper.retries = 0;
+    if (!n->seeder)
+        n->paper.retries = 0;
     if (!object) {
         /* Nothing that we want is to be had there. It may still ask of us, and is swept once silent. */
         n->paper.deadline = THRONG_NEVER;
@@ -168,13 +171,26 @@ static void burst_over(throng_node *node, throng_neighbour *n)
     n->paper.state = PAPER_SECOND_HANDSHAKE;
 }
 
+/* It may be dead. It is not forgotten, but asked seldom, and what was asked of it is left to others meanwhile. */
+static void seeder_silent(throng_node *node, throng_neighbour *n)
+{
+    throng_flights_let_go(node, n, 0);
+    n->paper.state = PAPER_INIT;
+    n->paper.deadline = node->now + SEEDER_AGAIN;
+    throng_node_wake(node, n->paper.deadline);
+}
+
 static void timed_out(throng_node *node, throng_neighbour *n)
 {
     node->stats.requests_timed_out++;
     bool some = n->paper.state == PAPER_WAIT_FOR_DATA && n->paper.arrived > 0;
     n->paper.retries = some ? 0 : n->paper.retries + 1;
     if (n->paper.retries > node->config.retries_max) {
-        n->gone = !n->seeder;
+        if (n->seeder) {
+            seeder_silent(node, n);
+            return;
+        }
+        n->gone = true;
         n->paper.retries = 0;
     }
     if (n->paper.state == PAPER_WAIT_FOR_DATA)
@@ -188,6 +204,7 @@ static void step(throng_node *node, throng_neighbour *n)
     if (n->paper.object && (n->paper.object->done || n->paper.object->stuck)) {
         throng_flights_let_go(node, n, 0);
         n->paper.state = PAPER_INIT;
+        n->paper.object = NULL;
     }
     bool waiting = n->paper.state == PAPER_FIRST_HANDSHAKE || n->paper.state == PAPER_WAIT_FOR_DATA;
     if (waiting && n->paper.deadline <= node->now)
