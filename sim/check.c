@@ -48,7 +48,8 @@ static void check_cap(sim_world *w, const sim_packet *packet)
     double rate = (double)w->seeder_rate_bps / 8e6; /* bytes a microsecond */
     throng_seed_config config;
     throng_seed_config_default(&config);
-    double burst = rate * (double)config.burst;
+    /* What was saved up under an earlier, higher rate may still go out. */
+    double burst = (double)w->scenario.seeder.up_bps / 8e6 * (double)config.burst;
     double datagram = THRONG_DATAGRAM_MAX + SIM_UDP_OVERHEAD;
     double allowed = (burst > datagram ? burst : datagram) + datagram;
     w->cap_debt -= rate * (double)(w->now - w->cap_at);
