@@ -148,18 +148,17 @@ static void write_origin_cache(const serve_config *c, FILE *out)
 static void write_origin_location(const serve_config *c, FILE *out)
 {
     const char *host = c->origin + origin_scheme_size(c->origin);
-    bool has_path = strchr(host, '/') != NULL;
+    bool open_path = strchr(host, '/') != NULL && c->origin[strlen(c->origin) - 1] != '/';
     fputs("        location / {\n", out);
     /* Without a path nginx hands the request's own URI on, as it came. */
-    fputs("            proxy_pass ", out);
-    quoted(out, c->origin);
-    fputs(has_path && c->origin[strlen(c->origin) - 1] != '/' ? "/;\n" : ";\n", out);
+    directive(out, "            proxy_pass", c->origin, open_path ? "/" : "");
     fputs("            proxy_http_version 1.1;\n"
           "            proxy_set_header Connection \"\";\n"
           "            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n"
-          "            proxy_set_header X-Forwarded-Host $http_host;\n"
-          "            proxy_set_header X-Forwarded-Proto $scheme;\n",
+          "            proxy_set_header X-Forwarded-Host $http_host;\n",
           out);
+    /* Not $scheme: throngd, who asks by the socket, must be given what visitors are. */
+    fprintf(out, "            proxy_set_header X-Forwarded-Proto %s;\n", c->tls_cert != NULL ? "https" : "http");
     if (c->trusted != NULL) {
         directive(out, "            proxy_ssl_trusted_certificate", c->trusted, "");
         fputs("            proxy_ssl_verify on;\n"
@@ -181,8 +180,7 @@ static void write_origin_location(const serve_config *c, FILE *out)
 
 static void write_listen(const serve_config *c, FILE *out)
 {
-    fprintf(out, "        listen %s%s%s;\n", c->listen, c->tls_cert != NULL ? " ssl http2" : "",
-            c->ipv6_any ? " ipv6only=off" : "");
+    fprintf(out, "        listen %s%s;\n", c->listen, c->tls_cert != NULL ? " ssl http2" : "");
     fprintf(out, "        listen \"unix:%s/" SERVE_ORIGIN_SOCKET "\";\n", c->runtime);
     if (c->tls_cert == NULL)
         return;
@@ -195,19 +193,27 @@ static void write_listen(const serve_config *c, FILE *out)
           out);
 }
 
-static void write_metrics_location(const char *indent, const char *runtime, FILE *out)
+/* What throngd tells of the site is the owner's: this machine alone may ask. While throngd is away, the module answers
+ * for it. */
+static void write_metrics_location(const serve_config *c, FILE *out)
 {
-    /* What throngd tells of the site is the owner's: this machine alone may ask. */
     fprintf(out,
-            "%slocation ^~ /.throng/ {\n"
-            "%s    throng off;\n"
-            "%s    allow 127.0.0.1;\n"
-            "%s    allow ::1;\n"
-            "%s    allow unix:;\n"
-            "%s    deny all;\n"
-            "%s    proxy_pass \"http://unix:%s/" SERVE_CONTROL_SOCKET "\";\n"
-            "%s}\n",
-            indent, indent, indent, indent, indent, indent, indent, runtime, indent);
+            "        location ^~ /.throng/ {\n"
+            "            throng off;\n"
+            "            allow 127.0.0.1;\n"
+            "            allow ::1;\n"
+            "            allow unix:;\n"
+            "            deny all;\n"
+            "            proxy_pass \"http://unix:%s/" SERVE_CONTROL_SOCKET "\";\n"
+            "            location = /.throng/status {\n"
+            "                proxy_pass \"http://unix:%s/" SERVE_CONTROL_SOCKET "\";\n"
+            "                error_page 502 504 =200 @throng_status;\n"
+            "            }\n"
+            "        }\n"
+            "        location @throng_status {\n"
+            "            throng_status;\n"
+            "        }\n",
+            c->runtime, c->runtime);
 }
 
 void serve_config_write(const serve_config *c, FILE *out)
@@ -227,7 +233,7 @@ void serve_config_write(const serve_config *c, FILE *out)
     }
     fputs("    server {\n", out);
     write_listen(c, out);
-    write_metrics_location("        ", c->runtime, out);
+    write_metrics_location(c, out);
     if (c->origin != NULL) {
         write_origin_location(c, out);
     } else {
@@ -249,7 +255,7 @@ void serve_config_print_nginx(const serve_config *c, FILE *out)
     fputs("\n# Within http { }, or within the server or location that shall stand a crowd:\n", out);
     fprintf(out, "throng %s;\nthrong_uplink %" PRIu64 ";   # what this machine may send, in bits per second\n", c->mode,
             c->uplink_bps);
-    directive(out, "throng_daemon", c->runtime, "/board");
+    directive(out, "throng_daemon", c->runtime, "/throngd");
     fputs("\n# Within server { }, so that this machine can read /.throng/metrics and /.throng/status:\n", out);
     fprintf(out,
             "location ^~ /.throng/ {\n"
@@ -262,7 +268,7 @@ void serve_config_print_nginx(const serve_config *c, FILE *out)
             c->runtime);
     fprintf(out,
             "\n# The daemon, started as root beside nginx (it goes on as the user of nginx's workers):\n"
-            "#   throngd --board %s/board --control %s/control.sock --user %s \\\n"
+            "#   throngd --board %s/throngd --control %s/control.sock --user %s \\\n"
             "#           --origin http://127.0.0.1 --listen %s --uplink %" PRIu64 " --state %s\n",
             c->runtime, c->runtime, c->user != NULL ? c->user : "USER", c->listen, c->uplink_bps, c->state);
 }

@@ -22,7 +22,6 @@ typedef struct serve_config {
     const char *mode;    /* "auto", "on" or "off": the throng directive */
     uint64_t uplink_bps;
     uint64_t cache_bytes; /* kept of the origin */
-    bool ipv6_any;        /* listen is "[::]:PORT" for IPv4 too */
 } serve_config;
 
 /* Names within the runtime directory. */

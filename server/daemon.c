@@ -161,6 +161,7 @@ static void snapshot(metrics *ret, void *user)
     ret->crowds = atomic_load(&counters->crowds);
     ret->seed_sent_bytes = stats.seed.sent_bytes;
     ret->seed_received_bytes = stats.seed.received_bytes;
+    ret->content_http_bytes = ret->http_bytes;
     ret->content_seeder_bytes = stats.seed.content_bytes;
     ret->joins = stats.seed.joins;
     ret->joins_repeated = stats.seed.joins_repeated;

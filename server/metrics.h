@@ -42,9 +42,10 @@ typedef enum metrics_failure {
     X(seed_sent_bytes, "throng_seed_sent_bytes_total", "",                                                             \
       "Bytes that the seeder sent, headers of IP and UDP included.")                                                   \
     X(seed_received_bytes, "throng_seed_received_bytes_total", "", "Bytes of datagrams that the seeder received.")     \
-    X(content_seeder_bytes, "throng_content_bytes_total", "source=\"seeder\"",                                         \
-      "Bytes of content handed out, by who supplied them.")                                                            \
-    X(content_origin_bytes, "throng_content_bytes_total", "source=\"origin\"", "")                                     \
+    X(content_http_bytes, "throng_content_bytes_total", "source=\"http\"",                                             \
+      "Bytes that clients were sent, by who sent them: the web server with headers, the seeder content alone.")        \
+    X(content_seeder_bytes, "throng_content_bytes_total", "source=\"seeder\"", "")                                     \
+    X(origin_bytes, "throng_origin_fetched_bytes_total", "", "Bytes of objects that throngd fetched to publish.")      \
     X(joins, "throng_joins_total", "", "Peers that joined a swarm.")                                                   \
     X(joins_repeated, "throng_joins_repeated_total", "", "Joins heard again and recognised.")                          \
     X(byes, "throng_byes_total", "", "Peers that took leave.")                                                         \

@@ -242,7 +242,7 @@ static void body_complete(record *r)
         return;
     }
     c->config.metrics->fetches++;
-    c->config.metrics->content_origin_bytes += d->size;
+    c->config.metrics->origin_bytes += d->size;
     throng_manifest_options_default(&options);
     options.version = record_unix_ms();
     if (r->current != NULL && options.version <= r->current->made.manifest.version)

@@ -123,12 +123,27 @@ test_serve_path_that_nginx_cannot_name_exits_2() {
     says "nginx cannot take"
 }
 
-test_serve_print_nginx_gives_directives_and_starts_nothing() {
+test_serve_print_nginx_gives_directives_that_nginx_takes() {
     exits 0 "$THRONG" serve --print-nginx --uplink 5m
     same "$(wc -l <err)" 0
     grep -q '^throng auto;' out
     grep -q '^throng_uplink 5000000;' out
-    grep -q '^throng_daemon "/run/throng/board";' out
+    part() { awk -v part="$1" '/^# (At|Within)/ { on = index($0, part) } on && !/^#/' out; }
+    mkdir tmp
+    cat >nginx.conf <<END
+$(part 'At the top')
+events { }
+pid tmp/pid;
+http {
+    client_body_temp_path tmp/1; proxy_temp_path tmp/2; fastcgi_temp_path tmp/3; uwsgi_temp_path tmp/4; scgi_temp_path tmp/5;
+    $(part 'Within http')
+    server {
+        listen 127.0.0.1:1;
+        $(part 'Within server')
+    }
+}
+END
+    PATH=$PATH:/usr/sbin nginx -t -p "$PWD/" -c nginx.conf -e tmp/error.log 2>err || fail "$(cat err)"
 }
 
 # Sets PORT and makes ./throngd: the program with all that it needs, and what is added to it.

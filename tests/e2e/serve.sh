@@ -105,6 +105,32 @@ test_serve_seeder_and_nginx_together_stay_within_the_uplink() {
     [ "$sent" -le $((1000 * (taken_ms + 100))) ] || fail "$sent bytes in $taken_ms ms at 1,000 bytes a ms"
 }
 
+test_serve_under_load_becomes_a_crowd_by_itself() {
+    make_file big.bin 300000
+    serve site --uplink 4m
+    same "$(metric throng_crowd)" 0
+    # Eight times as much as the line carries is asked for, until that is noticed.
+    crowded() {
+        for visitor in 1 2 3 4 5 6 7 8; do
+            curl -s -o /dev/null --max-time 1 "$URL/big.bin?$visitor" || :
+        done
+        same_mode=$(metric throng_crowd)
+        [ "$same_mode" = 1 ]
+    }
+    await 30 crowded
+    await 20 directed "$URL/big.bin"
+    curl -s "$URL/.throng/status" | jq -e '.mode == "crowd" and .crowds == 1'
+}
+
+test_serve_status_with_throngd_away_is_told_by_the_module() {
+    make_file page.bin 20000
+    serve site
+    # Stopped, it neither answers nor is it restarted; killed it is, and with a new socket.
+    rm "$(runtime)/d/control.sock"
+    curl -s "$URL/.throng/status" | jq -e '.daemon == "alive"'
+    same "$(status_of "$URL/.throng/metrics")" 502
+}
+
 test_serve_throngd_killed_goes_on_and_gets_it_back() {
     make_file big.bin 300000
     serve site --mode crowd --uplink 100m
