@@ -94,9 +94,13 @@ static int assign(parser *p, const char *name, const char *value, char error[SIM
     size_t place = (size_t)(key - sim_keys);
     if (p->set[place / 64] >> (place % 64) & 1)
         return complain(error, "%s:%d: %s: given twice in [%s]", p->name, p->line, name, p->section);
+    bool is_profile = key->offset == offsetof(sim_scenario, profile) && !of_class;
+    if (is_profile && (p->set[0] || p->set[1]))
+        return complain(error, "%s:%d: profile: sets the defaults of other keys, so it comes first in [node]", p->name,
+                        p->line);
     p->set[place / 64] |= (uint64_t)1 << (place % 64);
     sim_value_store(key, of_class ? (void *)p->class_now : (void *)p->scenario, number);
-    if (key->offset == offsetof(sim_scenario, profile) && !of_class)
+    if (is_profile)
         throng_node_config_default(&p->scenario->node, (throng_profile)p->scenario->profile);
     return 0;
 }

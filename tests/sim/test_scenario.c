@@ -79,6 +79,7 @@ static void a_mistake_is_told_with_file_line_and_key(void **state)
     expect_error("[network]\nrtt = 60\n", "dir/a.scenario:2:", "not a time");
     expect_error("[network]\nloss = 101%\n", "dir/a.scenario:2:", "out of range");
     expect_error("[arrivals]\nkind = often\n", "dir/a.scenario:2:", "poisson|once|pool");
+    expect_error("[node]\ntab_bytes = 1\nprofile = paper\n", "dir/a.scenario:3:", "first");
     expect_error("[object\n", "dir/a.scenario:1:", "section");
 }
 
