@@ -95,9 +95,9 @@ void throng_store_drop(throng_store *store, uint32_t unit);
 void throng_store_set_hashes(throng_store *store, const throng_hashes *hashes);
 /* Bytes of the object from `offset` on; best in order, from a unit's start. Units that they complete are verified and
  * written; written only, if all their bytes came from HTTP and their hash isn't known. Look at the units' states after.
- * 0; THRONG_ERR_AGAIN: no buffer is free, none of it was taken; THRONG_ERR_TAMPERED: all was taken, and a unit failed
- * and was dropped; THRONG_ERR_INVALID: past the end; a THRONG_DISK_ERR_ code. Plain files take bytes in order alone,
- * from throng_store_first_bytes on (THRONG_ERR_STATE). */
+ * 0; THRONG_ERR_AGAIN: no buffer is free, none of it was taken; THRONG_ERR_TAMPERED: all was taken, and a unit failed:
+ * what HTTP gave of it was dropped, chunks of peers stay; THRONG_ERR_INVALID: past the end; a THRONG_DISK_ERR_ code.
+ * Plain files take bytes in order alone, from throng_store_first_bytes on (THRONG_ERR_STATE). */
 int throng_store_write_http(throng_store *store, uint64_t offset, const uint8_t *bytes, size_t size);
 /* How much is in FILE.part without a gap, from the start on: where a plain download goes on. */
 uint64_t throng_store_first_bytes(const throng_store *store);

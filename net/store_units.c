@@ -217,6 +217,13 @@ static int verify_written(throng_store *store, uint32_t unit, const uint8_t expe
     return right ? 0 : THRONG_ERR_TAMPERED;
 }
 
+static bool is_right(const throng_store *store, const throng_store_slot *slot, const uint8_t expected[THRONG_HASH_SIZE])
+{
+    throng_hash hash;
+    throng_hasher_hash(store->hasher, slot->buffer, throng_store_unit_size(store, slot->unit), &hash);
+    return memcmp(hash.bytes, expected, sizeof hash.bytes) == 0;
+}
+
 int throng_store_verify(throng_store *store, uint32_t unit, const uint8_t expected[THRONG_HASH_SIZE])
 {
     throng_unit_state state = throng_store_unit(store, unit);
@@ -224,13 +231,11 @@ int throng_store_verify(throng_store *store, uint32_t unit, const uint8_t expect
         return verify_written(store, unit, expected);
     if (state != THRONG_UNIT_COMPLETE)
         return state == THRONG_UNIT_VERIFIED ? 0 : THRONG_ERR_STATE;
-    throng_hash hash;
-    throng_hasher_hash(store->hasher, slot_of(store, unit)->buffer, throng_store_unit_size(store, unit), &hash);
-    if (memcmp(hash.bytes, expected, sizeof hash.bytes) != 0) {
+    if (!is_right(store, slot_of(store, unit), expected)) {
         throng_store_drop(store, unit);
         return THRONG_ERR_TAMPERED;
     }
-    return throng_store_accept(store, unit, hash.bytes);
+    return throng_store_accept(store, unit, expected);
 }
 
 /* --- in from peers --- */
@@ -249,7 +254,9 @@ int throng_store_put(throng_store *store, uint32_t chunk, const uint8_t *bytes, 
         return error;
     uint32_t at = chunk % g->metachunk_chunks;
     uint16_t bit = (uint16_t)(1u << at);
-    if (slot->have & bit)
+    /* A peer's chunk stands. HTTP's gives way once there are hashes: a unit that peers gave whole is judged by their
+     * bytes alone, so that none of them is blamed for a stale page. */
+    if (slot->have & bit && (slot->from_peer & bit || !store->hashes))
         return 0;
     uint32_t first = at * g->chunk_size;
     memcpy(slot->buffer + first, bytes, size);
@@ -315,15 +322,23 @@ static int write_unverified(throng_store *store, const throng_store_slot *slot)
     return error;
 }
 
-/* A unit that HTTP added to: verified and written if that can be, just written if all of it is HTTP's. */
+/* A unit that HTTP added to: verified and written if that can be, just written if all of it is HTTP's. If it is wrong,
+ * HTTP's part goes; what peers gave is theirs to be judged by, and counts as here with the node. */
 static int settle_slot(throng_store *store, throng_store_slot *slot)
 {
     const uint8_t *expected;
     uint32_t unit = slot->unit;
-    if (!is_complete(store, slot))
+    if (!is_complete(store, slot) || slot->from_peer == slot->have)
         return 0;
-    if (store->hashes && throng_hashes_expected(store->hashes, unit, &expected) == 0)
-        return throng_store_verify(store, unit, expected);
+    if (store->hashes && throng_hashes_expected(store->hashes, unit, &expected) == 0) {
+        if (is_right(store, slot, expected))
+            return throng_store_accept(store, unit, expected);
+        slot->have = slot->from_peer;
+        slot->run_first = slot->run_end = 0;
+        if (slot->have == 0)
+            throng_store_drop(store, unit);
+        return THRONG_ERR_TAMPERED;
+    }
     return slot->from_peer == 0 ? write_unverified(store, slot) : 0;
 }
 

@@ -363,6 +363,32 @@ static void store_unit_from_peers_and_http_is_never_unverified(void **state)
     throng_store_free(store);
 }
 
+static void store_bad_http_bytes_never_cost_peers_their_chunks(void **state)
+{
+    fixture *f = *state;
+    throng_store *store = open_store(f);
+    static const uint8_t bad[UNIT];
+    uint32_t last = f->unit_chunks - 1;
+    throng_store_set_hashes(store, f->manifest.hashes);
+    /* HTTP completes a unit with wrong bytes: its part goes, the peer's chunk stays. */
+    assert_int_equal(put(f, store, 0), 0);
+    assert_int_equal(throng_store_write_http(store, f->chunk_size, bad, UNIT - f->chunk_size), THRONG_ERR_TAMPERED);
+    assert_int_equal(throng_store_unit(store, 0), THRONG_UNIT_OPEN);
+    for (uint32_t chunk = 1; chunk <= last; chunk++)
+        assert_int_equal(put(f, store, chunk), 0);
+    assert_int_equal(throng_store_verify(store, 0, hash_of(f, 0)), 0);
+    /* Wrong bytes of HTTP give way to peers' chunks. */
+    assert_int_equal(throng_store_write_http(store, UNIT, bad, 2 * f->chunk_size), 0);
+    put_unit(f, store, 1);
+    /* A unit that peers gave whole is not HTTP's to judge. */
+    for (uint32_t chunk = 0; chunk <= last; chunk++)
+        assert_int_equal(put(f, store, 2 * f->unit_chunks + chunk), 0);
+    assert_int_equal(throng_store_write_http(store, 2 * UNIT, bad, UNIT), 0);
+    assert_int_equal(throng_store_unit(store, 2), THRONG_UNIT_COMPLETE);
+    assert_int_equal(throng_store_verify(store, 2, hash_of(f, 2)), 0);
+    throng_store_free(store);
+}
+
 static void store_of_random_chunks_and_ranges_ends_right(void **state)
 {
     fixture *f = *state;
@@ -547,6 +573,49 @@ static void store_resumed_after_damage_claims_nothing_damaged(void **state)
     throng_store_free(store);
 }
 
+static void damage(const char *path, uint64_t *random)
+{
+    struct stat status;
+    assert_int_equal(stat(path, &status), 0);
+    uint32_t flips = test_random_below(random, 4);
+    for (uint32_t i = 0; i < flips && status.st_size > 0; i++) {
+        uint8_t noise = (uint8_t)test_random(random);
+        write_at(path, test_random_below(random, (uint32_t)status.st_size), &noise, 1);
+    }
+    if (test_random_below(random, 4) == 0)
+        assert_int_equal(truncate(path, test_random_below(random, (uint32_t)status.st_size + 50)), 0);
+}
+
+static void store_resumed_after_any_damage_gives_no_wrong_byte(void **state)
+{
+    fixture *f = *state;
+    char part[300];
+    char record[300];
+    snprintf(part, sizeof part, "%s.part", f->path);
+    snprintf(record, sizeof record, "%s.part.state", f->path);
+    f->config.resume = true;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        uint64_t random = seed;
+        throng_store *store = open_store(f);
+        for (uint32_t unit = seed % 3; unit < UNITS; unit += 3)
+            if (throng_store_unit(store, unit) == THRONG_UNIT_MISSING)
+                put_unit(f, store, unit);
+        throng_store_free(store);
+        damage(part, &random);
+        damage(record, &random);
+        store = open_store(f);
+        for (uint32_t unit = 0; unit < UNITS; unit++) {
+            uint8_t bytes[UNIT];
+            size_t size = unit + 1 < UNITS ? UNIT : SIZE - (UNITS - 1) * UNIT;
+            if (throng_store_unit(store, unit) != THRONG_UNIT_VERIFIED)
+                continue;
+            assert_int_equal(throng_store_read(store, (uint64_t)unit * UNIT, bytes, size), 0);
+            assert_memory_equal(bytes, f->object + unit * UNIT, size);
+        }
+        throng_store_free(store);
+    }
+}
+
 static void store_left_by_a_killed_process_resumes(void **state)
 {
     fixture *f = *state;
@@ -689,6 +758,7 @@ int main(void)
         STORE_TEST(store_http_bytes_before_the_hashes_are_told_apart_and_verified_later),
         STORE_TEST(store_http_unit_that_fails_its_hash_is_dropped),
         STORE_TEST(store_unit_from_peers_and_http_is_never_unverified),
+        STORE_TEST(store_bad_http_bytes_never_cost_peers_their_chunks),
         STORE_TEST(store_of_random_chunks_and_ranges_ends_right),
         STORE_TEST(store_plain_takes_bytes_in_order_and_resumes_by_size),
         STORE_TEST(store_plain_of_another_version_starts_anew),
@@ -696,6 +766,7 @@ int main(void)
         STORE_TEST(store_resumed_counts_what_was_verified),
         STORE_TEST(store_resumed_without_asking_or_of_another_object_starts_anew),
         STORE_TEST(store_resumed_after_damage_claims_nothing_damaged),
+        STORE_TEST(store_resumed_after_any_damage_gives_no_wrong_byte),
         STORE_TEST(store_left_by_a_killed_process_resumes),
         STORE_TEST(store_never_overwrites_unless_asked),
         STORE_TEST(store_in_wrong_places_says_what_is_wrong),
