@@ -48,7 +48,6 @@ void throng_seed_config_default(throng_seed_config *config)
 {
     *config = (throng_seed_config){
         .token_max_age_s = 60,
-        .rate_bps = 20000000,
         .burst = 10 * THRONG_MS,
         .objects_max = 65536,
         .peers_max = 65536,

@@ -1,8 +1,9 @@
 /* The server's side of a crowd: the directory of recent peers, introductions, and seeding within a hard cap.
  *
- * Driven like a node: recv, tick at next_deadline, drain events, drain datagrams. The seeder holds whole objects and
- * wants nothing. It never sends faster than its rate, and never idles while someone present asks and the rate allows:
- * the chunk rarest among those present goes to whom it has given least. */
+ * Driven like a node, without events: recv for what comes; tick at next_deadline; poll_send until it says no, after
+ * both and at next_deadline. The seeder holds whole objects and wants nothing. It never sends faster than its rate, and
+ * never idles while someone present asks and the rate allows: the chunk rarest among those present goes to whom it has
+ * given least. */
 #ifndef THRONG_SEED_H
 #define THRONG_SEED_H
 
@@ -39,15 +40,26 @@ THRONG_API void throng_seed_free(throng_seed *seed);
  * the same tag is there; what throng_manifest_decode says. */
 THRONG_API int throng_seed_add(throng_seed *seed, throng_time now, const throng_hash *object, const uint8_t *manifest,
                                size_t manifest_size, const throng_hashes *hashes, void *content);
-/* Forgets an object and its peers (a new version took its place). */
+/* Forgets an object and its peers (a new version took its place). THRONG_ERR_NOT_FOUND. */
 THRONG_API int throng_seed_remove(throng_seed *seed, throng_time now, const throng_hash *object);
+/* From now on; what was earned at the old rate stays, up to a burst at the new one. 0: nothing goes out. */
 THRONG_API void throng_seed_set_rate(throng_seed *seed, throng_time now, uint64_t rate_bps);
 
-/* now_unix_s judges tokens. sender_id is the one under which the datagram opened. */
+/* A payload that opened under sender_id. now_unix_s judges tokens. THRONG_ERR_MALFORMED, THRONG_ERR_NOT_FOUND (a frame
+ * that means nothing here), THRONG_ERR_UNPROVEN: counted, need no care. THRONG_ERR_NO_MEMORY, THRONG_ERR_FULL: this
+ * client is not served now.
+ *
+ * An address is proven by a JOIN with its token, or by an ANSWER. Before that it gets nothing but a CHALLENGE for each
+ * datagram that asks for something, and nothing is remembered of it. In a REQUEST, named chunks add to those that wait;
+ * a number of the seeder's choice is all that may be on its way, so that saying it again asks for nothing more. */
 THRONG_API int throng_seed_recv(throng_seed *seed, throng_time now, uint32_t now_unix_s, uint32_t sender_id,
                                 const throng_addr *from, const uint8_t *payload, size_t size);
+/* Forgets who has been silent. */
 THRONG_API int throng_seed_tick(throng_seed *seed, throng_time now);
+/* When more may be sent or someone will have been silent for too long; THRONG_NEVER. After a tick and after poll_send
+ * said no, it lies ahead. */
 THRONG_API throng_time throng_seed_next_deadline(const throng_seed *seed);
+/* The next datagram, if the rate allows one now. */
 THRONG_API bool throng_seed_poll_send(throng_seed *seed, throng_time now, throng_datagram *ret);
 
 /* Up to `max` peers of an object for directions: fresh first, evenly spread, none that said BYE. Returns how many. */
