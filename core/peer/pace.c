@@ -12,9 +12,9 @@
 
 enum { QUEUE_LOW_MS = 12, QUEUE_HIGH_MS = 30 };
 
-/* Unknown uplinks start at 1 Mbit/s. */
-static const double PACE_START = 125000.0, PACE_LEAST = 4000.0, PACE_MOST = 2e9;
-static const double PACE_GROWTH = 1.1, PACE_SHRINK = 0.9, PACE_SHARE_OF_KNOWN = 0.97;
+/* Unknown uplinks start at 600 kbit/s, and double every 100 ms until a queue is met. */
+static const double PACE_START = 75000.0, PACE_LEAST = 4000.0, PACE_MOST = 2e9;
+static const double PACE_GROWTH = 1.1, PACE_GROWTH_FIRST = 2.0, PACE_SHRINK = 0.9, PACE_SHARE_OF_KNOWN = 0.97;
 
 void throng_rate_add(throng_rate *rate, throng_time now, uint32_t chunks)
 {
@@ -144,8 +144,9 @@ void throng_pace_judge(throng_node *node)
         /* Below what the line carries, until the queue is gone. */
         double line = node->pace_queue_ms >= QUEUE_LOW_MS ? line_rate(node, queue_ms, passed) : pace;
         pace = PACE_SHRINK * (line < pace ? line : pace);
+        node->pace_met_queue = true;
     } else if (queue_ms >= 0 && queue_ms <= QUEUE_LOW_MS && node->pace_held) {
-        pace *= PACE_GROWTH;
+        pace *= node->pace_met_queue ? PACE_GROWTH : PACE_GROWTH_FIRST;
     }
     node->pace_bytes_per_s = limited(node, pace);
     node->pace_queue_ms = queue_ms;

@@ -257,6 +257,7 @@ struct throng_node {
     double pace_bytes_per_s; /* 0: not limited */
     throng_time pace_next;   /* when the next content datagram may go */
     throng_time pace_judged_at;
+    bool pace_met_queue;      /* once: from then on it grows slowly */
     uint64_t pace_sent_bytes; /* since then, headers included */
     int32_t pace_queue_ms;    /* in our own line, then; -1: not known */
     bool pace_held;           /* content waited for the pace since the last judgement */
