@@ -1,4 +1,8 @@
-/* What becomes of each response: counted, and in a crowd served from the reserved share, directed or refused. */
+/* What becomes of each response: counted, and in a crowd served from the reserved share, directed or refused.
+ *
+ * Opening a file costs as much as all the rest of giving directions. So for a file, a content handler that comes before
+ * nginx's own looks with stat() alone whether it is the version published, and sends its header down the same filters
+ * (a probe), which may add what makes it private. If that ends in anything but directions, nothing has happened. */
 #include "ngx_http_throng_module.h"
 
 enum {
@@ -90,34 +94,49 @@ static uint64_t ngx_http_throng_random(void)
     return (uint64_t)ngx_random() << 32 ^ (uint64_t)ngx_random();
 }
 
-/* True if the very version that nginx is about to send is published; if not, throngd learns of it. */
-static ngx_uint_t ngx_http_throng_published(ngx_http_request_t *r, ngx_http_throng_board_t *tb, ngx_uint_t ipv4_only,
-                                            throng_board_entry *ret)
+/* Returns the size of the body; UINT64_MAX if it is not known yet. */
+static uint64_t ngx_http_throng_size(ngx_http_request_t *r)
+{
+    if (r->method == NGX_HTTP_HEAD || r->headers_out.status == NGX_HTTP_NOT_MODIFIED) {
+        return 0;
+    }
+    return r->headers_out.content_length_n < 0 ? UINT64_MAX : (uint64_t)r->headers_out.content_length_n;
+}
+
+/* The version that nginx is about to send, by what the response says of itself. */
+static void ngx_http_throng_version(ngx_http_request_t *r, ngx_http_throng_board_t *tb, throng_validators *ret)
+{
+    ngx_table_elt_t *etag = r->headers_out.etag;
+
+    ngx_memzero(ret, sizeof(*ret));
+    ret->size = ngx_http_throng_size(r);
+    if (r->headers_out.last_modified_time > 0) {
+        ret->last_modified_s = (uint64_t)r->headers_out.last_modified_time;
+    }
+    if (etag != NULL && etag->hash != 0) {
+        ret->etag = throng_board_etag(&tb->board, (char *)etag->value.data, etag->value.len);
+    }
+}
+
+/* True if that very version is published. If not, throngd learns of it, unless this is a probe. */
+static ngx_uint_t ngx_http_throng_published(ngx_http_request_t *r, ngx_http_throng_board_t *tb, ngx_uint_t probe,
+                                            ngx_uint_t peers_max, ngx_uint_t ipv4_only, throng_board_entry *ret)
 {
     throng_board_url url;
     throng_board_key key;
-    throng_validators now = {.size = UINT64_MAX};
+    throng_validators version;
     int rc;
 
     ngx_http_throng_url(r, &url);
     if (throng_board_key_of(&tb->board, &url, &key) != 0) {
         return 0;
     }
-    if (r->headers_out.content_length_n >= 0) {
-        now.size = (uint64_t)r->headers_out.content_length_n;
-    }
-    if (r->headers_out.last_modified_time > 0) {
-        now.last_modified_s = (uint64_t)r->headers_out.last_modified_time;
-    }
-    if (r->headers_out.etag != NULL && r->headers_out.etag->hash != 0) {
-        now.etag =
-            throng_board_etag(&tb->board, (char *)r->headers_out.etag->value.data, r->headers_out.etag->value.len);
-    }
-    rc = throng_board_find(&tb->board, &key, ngx_http_throng_random(), NGX_HTTP_THRONG_PEERS, ipv4_only, ret);
-    if (rc == 0 && throng_board_current(ret, &now, ngx_http_throng_now())) {
+    ngx_http_throng_version(r, tb, &version);
+    rc = throng_board_find(&tb->board, &key, ngx_http_throng_random(), peers_max, ipv4_only, ret);
+    if (rc == 0 && throng_board_current(ret, &version, ngx_http_throng_now())) {
         return 1;
     }
-    if (rc != THRONG_ERR_AGAIN) {
+    if (rc != THRONG_ERR_AGAIN && !probe) {
         (void)throng_board_post_want(&tb->board, ngx_http_throng_now(), &key, &url);
     }
     return 0;
@@ -226,6 +245,7 @@ static ngx_int_t ngx_http_throng_crowd(ngx_http_request_t *r, ngx_http_throng_ct
     throng_board_entry entry;
     throng_addr client;
     ngx_int_t rc;
+    throng_verdict verdict;
     throng_case c = {.mode = THRONG_CROWD, .size = size, .small_max = tlcf->min_size};
 
     ctx->reserve_bps = uplink / 100 * tlcf->reserve;
@@ -235,18 +255,21 @@ static ngx_int_t ngx_http_throng_crowd(ngx_http_request_t *r, ngx_http_throng_ct
     c.budget_open = uplink == 0 || throng_budget_open(throng_board_budget(&tb->board), now, NGX_HTTP_THRONG_BURST);
     c.capable = ngx_http_throng_is_capable(r) && ngx_http_throng_addr(&client, r->connection->sockaddr) == NGX_OK;
     c.shareable = c.capable && ngx_http_throng_shareable(r);
-    c.published = c.daemon_alive && c.shareable && size > c.small_max &&
-                  ngx_http_throng_published(r, tb, throng_addr_is_ipv4(&client), &entry);
+    c.published =
+        c.daemon_alive && c.shareable && size > c.small_max &&
+        ngx_http_throng_published(r, tb, ctx->probe, NGX_HTTP_THRONG_PEERS, throng_addr_is_ipv4(&client), &entry);
 
-    switch (throng_admit(&c)) {
+    verdict = throng_admit(&c);
+    if (ctx->probe && verdict != THRONG_DIRECTIONS) {
+        return NGX_OK;
+    }
+
+    switch (verdict) {
 
     case THRONG_DIRECTIONS:
         rc = ngx_http_throng_direct(r, tb, &client, &entry);
-        if (rc != NGX_DECLINED) {
-            ctx->replaced = 1;
-            return rc;
-        }
-        return NGX_OK;
+        ctx->replaced = rc != NGX_DECLINED;
+        return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
 
     case THRONG_REFUSE:
         ctx->replaced = 1;
@@ -263,12 +286,18 @@ static ngx_int_t ngx_http_throng_crowd(ngx_http_request_t *r, ngx_http_throng_ct
     }
 }
 
+static void ngx_http_throng_offer(ngx_http_throng_board_t *tb, uint64_t size)
+{
+    throng_load_add(throng_board_load(&tb->board), ngx_http_throng_now(), size);
+    ngx_http_throng_count(&throng_board_counters_of(&tb->board)->offered_bytes, size);
+}
+
 static ngx_int_t ngx_http_throng_header_filter(ngx_http_request_t *r)
 {
     ngx_http_throng_board_t *tb = ngx_http_throng_board_of(r);
     ngx_http_throng_loc_conf_t *tlcf;
     ngx_http_throng_ctx_t *ctx;
-    uint64_t size = 0;
+    uint64_t size;
 
     if (tb == NULL || r->header_sent) {
         return ngx_http_next_header_filter(r);
@@ -287,16 +316,22 @@ static ngx_int_t ngx_http_throng_header_filter(ngx_http_request_t *r)
     }
 
     tlcf = ngx_http_get_module_loc_conf(r, ngx_http_throng_module);
+    size = ngx_http_throng_size(r);
+    if (ctx->probe) {
+        if (ngx_http_throng_crowd(r, ctx, tlcf, size) != NGX_OK) {
+            return NGX_ERROR;
+        }
+        if (!ctx->replaced) {
+            return NGX_DECLINED;
+        }
+    }
     ngx_http_throng_count(&throng_board_counters_of(&tb->board)->requests, 1);
-    if (r->method != NGX_HTTP_HEAD && r->headers_out.status != NGX_HTTP_NOT_MODIFIED) {
-        ctx->unknown = r->headers_out.content_length_n < 0;
-        size = ctx->unknown ? UINT64_MAX : (uint64_t)r->headers_out.content_length_n;
+    ctx->unknown = size == UINT64_MAX;
+    if (!ctx->unknown) {
+        ngx_http_throng_offer(tb, size);
     }
-    if (!ctx->unknown && size > 0) {
-        throng_load_add(throng_board_load(&tb->board), ngx_http_throng_now(), size);
-        ngx_http_throng_count(&throng_board_counters_of(&tb->board)->offered_bytes, size);
-    }
-    if (ngx_http_throng_mode_now(tlcf, tb) == THRONG_CROWD && ngx_http_throng_crowd(r, ctx, tlcf, size) != NGX_OK) {
+    if (ngx_http_throng_mode_now(tlcf, tb) == THRONG_CROWD && !ctx->probe &&
+        ngx_http_throng_crowd(r, ctx, tlcf, size) != NGX_OK) {
         return NGX_ERROR;
     }
     return ngx_http_next_header_filter(r);
@@ -348,8 +383,7 @@ static ngx_int_t ngx_http_throng_body_filter(ngx_http_request_t *r, ngx_chain_t 
         for (cl = in; cl; cl = cl->next) {
             size += (uint64_t)ngx_buf_size(cl->buf);
         }
-        throng_load_add(throng_board_load(&tb->board), ngx_http_throng_now(), size);
-        ngx_http_throng_count(&throng_board_counters_of(&tb->board)->offered_bytes, size);
+        ngx_http_throng_offer(tb, size);
     }
     rc = ngx_http_next_body_filter(r, in);
     ngx_http_throng_account(r, ctx, tb);
@@ -373,15 +407,103 @@ static ngx_int_t ngx_http_throng_log_handler(ngx_http_request_t *r)
     return NGX_OK;
 }
 
+/* By its mode alone; where that does not tell, the file is opened the ordinary way. */
+static ngx_uint_t ngx_http_throng_readable(ngx_file_info_t *fi)
+{
+    uid_t uid = geteuid();
+
+    if (uid == 0) {
+        return 1;
+    }
+    return (fi->st_mode & (fi->st_uid == uid ? S_IRUSR : fi->st_gid == getegid() ? S_IRGRP : S_IROTH)) != 0;
+}
+
+/* True if a probe may be worth while: a capable client asks for a whole file in a crowd. */
+static ngx_uint_t ngx_http_throng_may_probe(ngx_http_request_t *r, ngx_http_throng_board_t *tb)
+{
+    ngx_http_core_loc_conf_t *clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    ngx_http_throng_loc_conf_t *tlcf = ngx_http_get_module_loc_conf(r, ngx_http_throng_module);
+
+    if (ngx_http_throng_mode_now(tlcf, tb) != THRONG_CROWD || r->method != NGX_HTTP_GET || r->error_page ||
+        r->uri.data[r->uri.len - 1] == '/' || clcf->open_file_cache != NULL) {
+        return 0;
+    }
+#if (NGX_HAVE_OPENAT)
+    if (clcf->disable_symlinks != NGX_DISABLE_SYMLINKS_OFF || clcf->disable_symlinks_from != NULL) {
+        return 0;
+    }
+#endif
+    /* Conditions are for nginx to judge. */
+    return r->headers_in.if_modified_since == NULL && r->headers_in.if_none_match == NULL &&
+           r->headers_in.if_unmodified_since == NULL && r->headers_in.if_match == NULL && r->headers_in.range == NULL &&
+           ngx_http_throng_is_capable(r) && throng_board_alive(&tb->board, ngx_http_throng_now());
+}
+
+/* Sets the response up as nginx would for this file. */
+static ngx_int_t ngx_http_throng_stat(ngx_http_request_t *r)
+{
+    ngx_str_t path;
+    size_t root;
+    ngx_file_info_t fi;
+
+    if (ngx_http_map_uri_to_path(r, &path, &root, 0) == NULL || ngx_file_info(path.data, &fi) == NGX_FILE_ERROR ||
+        !ngx_is_file(&fi) || !ngx_http_throng_readable(&fi)) {
+        return NGX_DECLINED;
+    }
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = ngx_file_size(&fi);
+    r->headers_out.last_modified_time = ngx_file_mtime(&fi);
+    return ngx_http_set_etag(r) == NGX_OK && ngx_http_set_content_type(r) == NGX_OK ? NGX_OK : NGX_DECLINED;
+}
+
+/* As if the response had never been begun, the way nginx does it for another one in its place. */
+static void ngx_http_throng_begin_anew(ngx_http_request_t *r, ngx_http_throng_ctx_t *ctx)
+{
+    ngx_http_clean_header(r);
+    ngx_memzero(r->ctx, sizeof(void *) * ngx_http_max_module);
+    ctx->probe = 0;
+    ngx_http_set_ctx(r, ctx, ngx_http_throng_module);
+}
+
+static ngx_int_t ngx_http_throng_content_handler(ngx_http_request_t *r)
+{
+    ngx_http_throng_board_t *tb = ngx_http_throng_board_of(r);
+    ngx_http_throng_ctx_t *ctx;
+    throng_board_entry entry;
+    ngx_int_t rc;
+
+    if (tb == NULL || ngx_http_get_module_ctx(r, ngx_http_throng_module) != NULL || !ngx_http_throng_may_probe(r, tb) ||
+        ngx_http_throng_is_fetch(r, tb)) {
+        return NGX_DECLINED;
+    }
+    if (ngx_http_throng_stat(r) != NGX_OK || !ngx_http_throng_published(r, tb, 1, 0, 0, &entry)) {
+        ngx_http_clean_header(r);
+        return NGX_DECLINED;
+    }
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_throng_ctx_t));
+    if (ctx == NULL || ngx_http_discard_request_body(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    ctx->probe = 1;
+    ngx_http_set_ctx(r, ctx, ngx_http_throng_module);
+    rc = ngx_http_send_header(r);
+    if (rc == NGX_DECLINED) {
+        ngx_http_throng_begin_anew(r, ctx);
+    }
+    return rc;
+}
+
 ngx_int_t ngx_http_throng_filter_init(ngx_conf_t *cf)
 {
     ngx_http_core_main_conf_t *cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-    ngx_http_handler_pt *h = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
+    ngx_http_handler_pt *log = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
+    ngx_http_handler_pt *content = ngx_array_push(&cmcf->phases[NGX_HTTP_CONTENT_PHASE].handlers);
 
-    if (h == NULL) {
+    if (log == NULL || content == NULL) {
         return NGX_ERROR;
     }
-    *h = ngx_http_throng_log_handler;
+    *log = ngx_http_throng_log_handler;
+    *content = ngx_http_throng_content_handler; /* the last one to come is asked first */
 
     ngx_http_next_header_filter = ngx_http_top_header_filter;
     ngx_http_top_header_filter = ngx_http_throng_header_filter;

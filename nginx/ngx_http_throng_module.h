@@ -55,6 +55,7 @@ typedef struct {
     uint64_t sent;    /* bytes of the connection counted so far */
     uint64_t prepaid; /* bytes on the line charged to the reserve and not yet sent */
     uint64_t reserve_bps;
+    unsigned probe : 1;    /* the header of a file that was not opened: directions or nothing */
     unsigned own : 1;      /* throngd's fetch, or the status: not counted */
     unsigned replaced : 1; /* directions or a refusal: the body is dropped */
     unsigned unknown : 1;  /* the size of the body shows as it passes */
