@@ -268,12 +268,77 @@ static void crowd_private_answers_are_never_shared_even_if_published(void **stat
         get(*state, paths[i], "Throng: 1\r\n");
         assert_int_equal(got.status, 200);
         assert_int_equal(got.body_size, FILM_SIZE);
+        const char *cookie = strstr(got.bytes, "Set-Cookie"); /* in its location, and once */
+        assert_int_equal(cookie != NULL, i == 0);
+        assert_true(cookie == NULL || strstr(cookie + 1, "Set-Cookie") == NULL);
     }
     publish(*state, PORT, "/e/film");
     get(*state, "/e/film", "Throng: 1\r\n");
     assert_int_equal(got.status, 307);
     assert_null(response_header(&got, "X-Other", value));
     assert_null(response_header(&got, "Expires", value));
+}
+
+static int set_up_paths(void **state)
+{
+    int rc = set_up_with(state,
+                         CROWD "set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;"
+                               "proxy_cache_path @DIR@/cache keys_zone=z:1m;",
+                         "root @DIR@/www; location /try/ { try_files /none /film =404; }"
+                         "location /slow/ { alias @DIR@/www/; open_file_cache max=8; }"
+                         "location /cached/ { proxy_pass http://127.0.0.1:18102/; proxy_cache z;"
+                         " proxy_cache_valid 1h; }",
+                         "server { listen 127.0.0.1:18102; throng off; root @DIR@/www; }");
+    site_file(&((fixture *)*state)->site, "index.html", FILM_SIZE, 'i', MTIME);
+    return rc;
+}
+
+static void crowd_directions_come_by_every_way_to_a_file(void **state)
+{
+    static const char *const paths[] = {"/", "/try/any", "/slow/film", "/cached/film", "/film?with=query"};
+
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        publish(*state, PORT, paths[i]);
+        get(*state, paths[i], "Throng: 1\r\n");
+        assert_int_equal(got.status, 307);
+        get(*state, paths[i], "");
+        assert_int_equal(got.status, 200);
+        assert_int_equal(got.body_size, FILM_SIZE);
+    }
+    get(*state, "/film?with=other", "Throng: 1\r\n"); /* another URL */
+    assert_int_equal(got.status, 200);
+}
+
+static void crowd_cache_miss_gives_directions_and_then_whole_service(void **state)
+{
+    fixture *f = *state;
+
+    publish(f, PORT, "/film"); /* the validators are those of the origin's file */
+    throng_board_key key = key_of(f, PORT, "/film"), cached = key_of(f, PORT, "/cached/film");
+    throng_board_entry entry;
+    assert_int_equal(throng_board_find(&f->board, &key, 0, 10, true, &entry), 0);
+    assert_int_equal(throng_board_publish(&f->board, &cached, &entry), 0);
+    get(f, "/cached/film", "Throng: 1\r\n"); /* a miss */
+    assert_int_equal(got.status, 307);
+    get(f, "/cached/film", "");
+    assert_int_equal(got.status, 200);
+    assert_int_equal(got.body_size, FILM_SIZE);
+    assert_int_equal(got.body[FILM_SIZE - 1], 'f');
+}
+
+static void crowd_token_is_for_the_real_address_behind_a_proxy(void **state)
+{
+    fixture *f = *state;
+    throng_directions d;
+    throng_board_secrets secrets;
+    throng_addr client = throng_addr_from_ipv4(198, 51, 100, 7, 0);
+
+    publish(f, PORT, "/film");
+    get(f, "/film", "Throng: 1\r\nX-Real-IP: 198.51.100.7\r\n");
+    decode(&d);
+    throng_board_secrets_get(&f->board, &secrets);
+    assert_int_equal(throng_token_check(&d.token, secrets.token_key, (uint32_t)time(NULL), 30, d.sender_id, client.ip),
+                     0);
 }
 
 static int set_up_narrow(void **state)
@@ -437,8 +502,13 @@ static void crowd_proxied_content_is_directed_while_current(void **state)
     fixture *f = *state;
 
     publish(f, PORT, "/origin/film");
-    get(f, "/origin/film", "Throng: 1\r\n");
-    assert_int_equal(got.status, 307);
+    int fd = site_connect(PORT);
+    for (int i = 0; i < 3; i++) { /* the connection stays in step */
+        throng_board_beat(&f->board, site_now());
+        site_exchange(fd, "GET /origin/film HTTP/1.1\r\nHost: example.org\r\nThrong: 1\r\n\r\n", &got);
+        assert_int_equal(got.status, 307);
+    }
+    close(fd);
     site_file(&f->site, "film", FILM_SIZE, 'h', MTIME + 5);
     get(f, "/origin/film", "Throng: 1\r\n");
     assert_int_equal(got.status, 200);
@@ -597,6 +667,10 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(crowd_small_objects_are_not_wanted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(crowd_private_answers_are_never_shared_even_if_published, set_up_private,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(crowd_directions_come_by_every_way_to_a_file, set_up_paths, tear_down),
+        cmocka_unit_test_setup_teardown(crowd_cache_miss_gives_directions_and_then_whole_service, set_up_paths,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(crowd_token_is_for_the_real_address_behind_a_proxy, set_up_paths, tear_down),
         cmocka_unit_test_setup_teardown(crowd_beyond_the_reserved_share_is_refused_until_later, set_up_narrow,
                                         tear_down),
         cmocka_unit_test_setup_teardown(daemon_silent_makes_service_ordinary, set_up, tear_down),
