@@ -1,7 +1,9 @@
 #include "seal.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -260,7 +262,8 @@ static bool say_additional(EVP_CIPHER_CTX *ctx, const uint8_t header[THRONG_SEAL
     memcpy(aad, header, THRONG_SEAL_HEADER_SIZE);
     aad[11] = (uint8_t)(record_size >> 8); /* OpenSSL takes off what is not text */
     aad[12] = (uint8_t)record_size;
-    return EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_TLS1_AAD, sizeof aad, aad) == THRONG_SEAL_TAG_SIZE;
+    OSSL_PARAM params[] = {OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TLS1_AAD, aad, sizeof aad), OSSL_PARAM_END};
+    return EVP_CIPHER_CTX_set_params(ctx, params) == 1; /* EVP_CTRL_AEAD_TLS1_AAD, without its questions back */
 }
 
 static void place_part(uint8_t *at, const uint8_t *part, size_t size)

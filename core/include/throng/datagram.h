@@ -19,10 +19,10 @@ typedef struct throng_datagram {
 
 /* A sealed datagram, integers big-endian:
  *   u8 epoch | u32 sender id | u32 counter | AES-128-GCM ciphertext of the payload | 16 tag
- * The nonce is 0x00000000 | sender id | counter; the additional data is the first nine bytes, two zeros, and the size of
- * the payload as u16. From the sender id on this is a record of TLS 1.2's AES-GCM (RFC 5288), for which libraries have a
- * fast path. The server gives every client a sender id of its own under a key, and a client never uses a counter twice,
- * so no nonce repeats. */
+ * The nonce is 0x00000000 | sender id | counter; the additional data is the first nine bytes, two zeros, and the size
+ * of the payload as u16. From the sender id on this is a record of TLS 1.2's AES-GCM (RFC 5288), for which libraries
+ * have a fast path. The server gives every client a sender id of its own under a key, and a client never uses a counter
+ * twice, so no nonce repeats. */
 enum { THRONG_SEAL_HEADER_SIZE = 9, THRONG_SEAL_TAG_SIZE = 16, THRONG_SEAL_NONCE_SIZE = 12 };
 
 typedef struct throng_seal_header {
