@@ -3,7 +3,6 @@
 #include "peer.h"
 
 #define STALLED_AFTER (500 * THRONG_MS)
-#define JOIN_AGAIN (300 * THRONG_MS)
 
 enum { JOIN_BACKOFF_MAX = 5, CACHE_MAX = 64 };
 
