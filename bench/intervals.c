@@ -8,7 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-enum { UNIVERSE = 1000000, INTERVALS = 10000, LENGTH_MAX = 50, LARGEST = 8, CHECKED_OPERATIONS = 50000 };
+/* A universe in which random insertions and removals of such lengths settle at about that many intervals. */
+enum { UNIVERSE = 530000, INTERVALS = 10000, LENGTH_MAX = 50, LARGEST = 8, CHECKED_OPERATIONS = 50000 };
 
 typedef enum operation { INSERT, REMOVE, CONTAINS, AT_OR_AFTER, FIND_LARGEST, OPERATIONS } operation;
 
@@ -264,7 +265,7 @@ static void fill(sets *s)
     memset(&s->bitmap, 0, sizeof s->bitmap);
     for (uint32_t i = 0; i < INTERVALS; i++) {
         uint32_t first = i * stride + (uint32_t)(next_random(&random) >> 33) % (stride / 2 - 1);
-        uint32_t end = first + 1 + (uint32_t)(next_random(&random) >> 33) % LENGTH_MAX;
+        uint32_t end = first + 1 + (uint32_t)(next_random(&random) >> 33) % (stride / 2);
         for (contender c = 0; c < CONTENDERS; c++)
             change(s, c, first, end, true);
     }
