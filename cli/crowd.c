@@ -110,7 +110,7 @@ static bool is_missing(const throng_crowd *crowd, uint32_t unit)
 
 void throng_crowd_release(throng_crowd *crowd, uint32_t first, uint32_t end)
 {
-    end = end < crowd->held_from ? end : crowd->held_from;
+    end = end < crowd->geometry.metachunks ? end : crowd->geometry.metachunks;
     for (uint32_t unit = first; unit < end;) {
         uint32_t run = unit;
         while (run < end && is_missing(crowd, run)) {
@@ -119,22 +119,6 @@ void throng_crowd_release(throng_crowd *crowd, uint32_t first, uint32_t end)
         claim_units(crowd, unit, run, false);
         unit = run + 1;
     }
-}
-
-/* --limit-rate: units are let go to the swarm as fast as the rate allows, from the first on. */
-static void allow_more(throng_crowd *crowd, throng_time now)
-{
-    uint64_t rate = crowd->transfer->options->rate_limit_bps;
-    uint32_t first = crowd->held_from;
-    if (first >= crowd->geometry.metachunks) {
-        return;
-    }
-    crowd->allowance += (now - crowd->allowed) * rate / 8 / THRONG_SECOND;
-    crowd->allowed = now;
-    while (crowd->held_from < crowd->geometry.metachunks && crowd->allowance >= unit_bytes(crowd, crowd->held_from)) {
-        crowd->allowance -= unit_bytes(crowd, crowd->held_from++);
-    }
-    throng_crowd_release(crowd, first, crowd->held_from);
 }
 
 /* ---- bytes that do not come through the node ---- */
@@ -326,7 +310,6 @@ static void on_tick(uv_timer_t *timer)
     if (!take_over_plain(crowd) || !check_written(crowd)) {
         return;
     }
-    allow_more(crowd, now);
     complete_if_all_is_here(crowd);
     if (transfer->phase == THRONG_TRANSFER_CROWD) {
         complete_unverified(crowd, now);
@@ -481,13 +464,11 @@ static void drop_private_peers(throng_directions *directions, const throng_addr 
     directions->peers_count = kept;
 }
 
-/* What the swarm must not be asked for: what is to come from an earlier plain download, and what --limit-rate holds
- * back. */
+/* What the swarm must not be asked for: what is to come from an earlier plain download. */
 static void claim_for_others(throng_crowd *crowd)
 {
     uint32_t here = crowd->plain_fd < 0 ? 0 : (uint32_t)(crowd->plain_size / unit_bytes(crowd, 0));
     claim_units(crowd, 0, here < crowd->geometry.metachunks ? here : crowd->geometry.metachunks, true);
-    claim_units(crowd, crowd->held_from, crowd->geometry.metachunks, true);
 }
 
 /* Runs of units that the store holds verified: from an earlier run (then they count), or from before joining again. */
@@ -561,8 +542,6 @@ static void start_race(throng_crowd *crowd, throng_time now, throng_time ask_tim
     throng_race_init(&crowd->race, &config, now, ask_time, random);
     crowd->last_progress = now;
     crowd->last_chunk = now;
-    crowd->allowed = now;
-    crowd->held_from = options->rate_limit_bps > 0 ? 0 : crowd->geometry.metachunks;
 }
 
 static throng_crowd *make(throng_transfer *transfer)

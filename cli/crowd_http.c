@@ -163,7 +163,7 @@ static void ask(throng_crowd *crowd, unit_run run)
     request.redirects_max = options->redirects_max;
     request.connect_timeout_ms = options->connect_timeout_s * 1000;
     request.stall_timeout_ms = 15000;
-    request.rate_limit_bps = options->rate_limit_bps / 2; /* the swarm has the other half */
+    request.rate_limit_bps = options->rate_limit_bps;
     request.range_first = part->at;
     request.range_end = throng_crowd_unit_offset(crowd, run.end);
     /* Stuck: the server may know fresher peers, so ask for these again; otherwise as those do who know no crowds. */

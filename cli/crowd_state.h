@@ -43,9 +43,6 @@ struct throng_crowd {
     uint64_t plain_at;
     uint32_t written_from;  /* where the search for unverified units goes on */
     uint32_t http_failures; /* units by HTTP that the manifest denies */
-    uint64_t allowance;     /* --limit-rate: bytes that the swarm may still be asked for */
-    uint32_t held_from;     /* … units from here on are held back */
-    throng_time allowed;    /* … reckoned up to here */
     bool http_useless;      /* no ranges, or another version */
     bool stuck;             /* the node has given the object up */
     bool done;              /* the swarm says so: all is verified and stored */

@@ -1,0 +1,173 @@
+#!/bin/sh
+# throng get in a crowd: a site by throng serve, and as many who fetch as it takes.
+. "$(dirname "$0")/harness.sh"
+
+run_site() {
+    "$THRONG" serve www --listen "127.0.0.1:$PORT" --mode crowd --uplink "$1" --state "$PWD/state" >site.out 2>site.err &
+    NGINX=$!
+    await 30 site_answers
+}
+
+site_answers() {
+    grep -q ready site.out || ! kill -0 "$NGINX" 2>/dev/null
+}
+
+# start_site UPLINK: serves ./www; sets URL.
+start_site() {
+    chmod 755 "$ALL" . www
+    for try in 1 2 3 4 5 6 7 8; do
+        PORT=$((18300 + ($$ * 7 + try * 13 + $(date +%N | sed 's/^0*//;s/^$/0/') / 1000) % 100))
+        run_site "$1"
+        if kill -0 "$NGINX" 2>/dev/null; then
+            URL=http://127.0.0.1:$PORT
+            return 0
+        fi
+    done
+    fail "throng serve does not start: $(cat site.err)"
+}
+
+gives_directions() {
+    curl -s -m 2 -o /dev/null -D - -H 'Throng: 1' "$URL/$1" | grep -qi '^location: throng:'
+}
+
+# The server makes the manifest when the object is first asked for.
+await_directions() {
+    await 30 gives_directions "$1"
+}
+
+test_crowd_of_one_gets_all_verified_from_the_seeder() {
+    make_file big 2000
+    start_site 100m
+    await_directions big
+    exits 0 "$THRONG" get --mode crowd --json -o got "$URL/big"
+    cmp got www/big
+    jq -e '.verified and .from.seeder == .bytes and .from.origin == 0 and .uploaded == 0' out
+    absent got.part got.part.state
+}
+
+test_crowd_of_several_serve_each_other() {
+    make_file big 1500
+    start_site 10m
+    await_directions big
+    gets=
+    for i in 1 2 3 4; do
+        "$THRONG" get --mode crowd --json -o "got$i" "$URL/big" >"out$i" 2>"err$i" &
+        gets="$gets $!"
+    done
+    for get in $gets; do
+        wait "$get" || fail "ended with $?: $(cat err?)"
+    done
+    for i in 1 2 3 4; do
+        cmp "got$i" www/big
+        jq -e '.verified and .from.origin + .from.seeder + .from.peers == .bytes' "out$i"
+        # Tit-for-tat: never more than was received, and a tab for each of the others.
+        jq -e '.uploaded <= .from.peers + .from.seeder + 3 * 4096' "out$i"
+    done
+    cat out? | jq -se 'map(.from.peers) | add > 0'
+    cat out? | jq -se '(map(.uploaded) | add) >= (map(.from.peers) | add)'
+}
+
+test_crowd_to_stdout_comes_in_order() {
+    make_file big 2000
+    start_site 100m
+    await_directions big
+    exits 0 "$THRONG" get "$URL/big"
+    cmp out www/big
+}
+
+test_crowd_with_the_right_key_is_verified() {
+    make_file big 300
+    start_site 100m
+    await_directions big
+    exits 0 "$THRONG" get --json -o got "$URL/big"
+    exits 91 "$THRONG" get --json -o other --key "$(printf %064d 7)" "$URL/big"
+    grep -q 'another key' err
+    cmp other www/big
+    jq -e '.verified == false and .exit == 91' out
+}
+
+test_crowd_interrupted_resumes_what_was_verified() {
+    make_file big 1500
+    start_site 10m
+    await_directions big
+    "$THRONG" get --mode crowd -o got "$URL/big" 2>err &
+    await 20 at_least got.part 1
+    await 20 seeded 500000
+    kill -INT $!
+    code=0
+    wait $! || code=$?
+    same $code 130
+    absent got
+    exits 0 "$THRONG" get --mode crowd -C --json -o got "$URL/big"
+    cmp got www/big
+    jq -e '.left_over > 100000 and .verified and .left_over + .from.seeder == .bytes' out
+}
+
+# seeded BYTES: the seeder has given that much content.
+seeded() {
+    "$THRONG" status --json "$URL" >status.json && jq -e ".content_seeder_bytes >= $1" status.json
+}
+
+test_crowd_takes_over_what_plain_http_left() {
+    make_file big 3000
+    start_site 30m
+    "$THRONG" get --no-peers --limit-rate 8m -o got "$URL/big" 2>err &
+    await 20 at_least got.part 700000
+    kill -INT $!
+    wait $! || :
+    await_directions big
+    exits 0 "$THRONG" get -C --json -o got "$URL/big"
+    cmp got www/big
+    jq -e '.left_over > 500000 and .left_over + .from.seeder + .from.peers + .from.origin == .bytes' out
+}
+
+test_crowd_limit_rate_does_without_the_crowd() {
+    make_file big 300
+    start_site 100m
+    await_directions big
+    exits 0 "$THRONG" get --json --limit-rate 2m -o got "$URL/big"
+    cmp got www/big
+    jq -e '.seconds >= 0.8 and .from.origin == .bytes' out
+}
+
+test_crowd_stay_serves_until_told_to_end() {
+    make_file big 500
+    start_site 100m
+    await_directions big
+    "$THRONG" get --stay 600 --json -o got "$URL/big" >out1 2>err1 &
+    stay=$!
+    await 20 test -e got
+    exits 0 "$THRONG" get --mode crowd --json -o other "$URL/big"
+    cmp other www/big
+    kill -INT $stay
+    wait $stay || fail "ended with $?: $(cat err1)"
+    jq -e .verified out1
+}
+
+test_crowd_survives_the_death_of_throngd() {
+    make_file big 1500
+    start_site 10m
+    await_directions big
+    "$THRONG" get --json -o got "$URL/big" >out 2>err &
+    get=$!
+    await 20 seeded 500000
+    kill -KILL "$(pgrep -P "$NGINX" throngd)"
+    wait $get || fail "ended with $?: $(cat err)"
+    cmp got www/big
+    jq -e '.from.origin + .from.seeder + .from.peers == .bytes' out
+}
+
+test_crowd_survives_the_death_and_return_of_the_site() {
+    make_file big 1500
+    start_site 10m
+    await_directions big
+    "$THRONG" get --json -o got "$URL/big" >out 2>err &
+    get=$!
+    await 20 seeded 500000
+    stop_nginx
+    run_site 100m
+    wait $get || fail "ended with $?: $(cat err)"
+    cmp got www/big
+}
+
+run_all
