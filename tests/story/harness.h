@@ -79,7 +79,7 @@ throng_node_stats story_stats(story *story, uint32_t who);
 bool story_is_neighbour(story *story, uint32_t who, uint32_t whom);
 throng_tag story_tag(story *story, uint32_t object);
 
-enum { STORY_ANYONE = UINT32_MAX };
+#define STORY_ANYONE UINT32_MAX
 /* Frames of a type that were sent from one to another since `since`. */
 uint32_t story_count(const story *story, sim_moment moment, uint32_t from, uint32_t to, throng_frame type,
                      throng_time since);
