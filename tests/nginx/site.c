@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -42,6 +43,7 @@ void site_init(site *s, const char *module, int port)
     memset(s, 0, sizeof *s);
     snprintf(s->module, sizeof s->module, "%s", module);
     s->port = port;
+    s->user = "root";
     strcpy(s->dir, "/tmp/throng-nginx-XXXXXX");
     if (mkdtemp(s->dir) == NULL || chmod(s->dir, 0755) != 0 || mkdir(site_path(s, "www", path), 0755) != 0)
         die("temporary directory");
@@ -104,7 +106,7 @@ void site_configure(const site *s, int with_module, const char *http, const char
     if (with_module)
         fprintf(f, "load_module %s;\n", s->module);
     if (geteuid() == 0)
-        fputs("user root;\n", f);
+        fprintf(f, "user %s;\n", s->user);
     put_text(f, s,
              "daemon off;\nworker_processes 2;\npid nginx.pid;\nerror_log @DIR@/error.log notice;\n"
              "events { worker_connections 256; }\nhttp {\naccess_log off;\n"
@@ -131,6 +133,7 @@ static pid_t run_nginx(const site *s, const char *option, int out)
         die("fork");
     if (pid > 0)
         return pid;
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* a test that fails in its setup is not torn down */
     if (out >= 0)
         dup2(out, STDERR_FILENO);
     const char *args[] = {"nginx", "-p", prefix, "-c", "nginx.conf", "-e", out >= 0 ? "stderr" : log, option, NULL};
@@ -191,6 +194,24 @@ void site_reload(const site *s)
     while (count_in_log(s, "gracefully shutting down") < before + 2)
         if (site_now() > deadline || poll(NULL, 0, 5) < 0)
             die("nginx did not reload");
+}
+
+void site_kill_workers(const site *s)
+{
+    char path[64];
+    long pid;
+    throng_time deadline = site_now() + DEADLINE_MS * THRONG_MS;
+    int before = count_in_log(s, "start worker process "), killed = 0;
+
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)s->nginx, (int)s->nginx);
+    FILE *f = fopen(path, "r");
+    while (f != NULL && fscanf(f, "%ld", &pid) == 1 && kill((pid_t)pid, SIGKILL) == 0)
+        killed++;
+    if (f == NULL || fclose(f) != 0 || killed == 0)
+        die("no workers");
+    while (count_in_log(s, "start worker process ") < before + killed)
+        if (site_now() > deadline || poll(NULL, 0, 5) < 0)
+            die("nginx made no new workers");
 }
 
 void site_stop(site *s)

@@ -11,6 +11,7 @@ enum { SITE_RESPONSE_MAX = 512 * 1024 };
 typedef struct site {
     char dir[64];
     char module[1024]; /* ngx_http_throng_module.so */
+    const char *user;  /* of the workers, if nginx runs as root; "root" */
     pid_t nginx;
     int port; /* of the server with the module */
 } site;
@@ -40,6 +41,8 @@ void site_start(site *s);
 /* Has nginx read its configuration again, and waits until the old workers take no more connections. */
 void site_reload(const site *s);
 void site_stop(site *s);
+/* Kills every worker, as a crash would, and waits until others have taken their place. */
+void site_kill_workers(const site *s);
 /* Runs `nginx -t`; returns its exit code and what it wrote. */
 int site_check(const site *s, char *text, size_t text_max);
 

@@ -1,6 +1,7 @@
 /* The nginx module in a real nginx, before a board of ours. Usage: test_module MODULE */
 #include "site.h"
 #include <fcntl.h>
+#include <grp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -439,6 +440,49 @@ static void reload_in_a_crowd_loses_nobody(void **state)
     }
 }
 
+static void workers_killed_in_a_crowd_are_replaced_and_go_on(void **state)
+{
+    fixture *f = *state;
+    for (int i = 0; i < 3; i++) {
+        get(f, "/film", "Throng: 1\r\n");
+        assert_int_equal(got.status, 307);
+        site_kill_workers(&f->site);
+    }
+    get(f, "/film", "Throng: 1\r\n");
+    assert_int_equal(got.status, 307);
+}
+
+static int set_up_other_user(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+
+    site_init(&f->site, module, PORT);
+    f->site.user = "nobody nogroup";
+    site_file(&f->site, "film", FILM_SIZE, 'f', MTIME);
+    make_board(f);
+    site_configure(&f->site, 1, CROWD, "", "");
+    site_start(&f->site);
+    *state = f;
+    return 0;
+}
+
+/* As the module's header says: the board belongs to the group of the workers, mode 0660. */
+static void board_of_the_workers_group_is_used_and_any_other_is_not(void **state)
+{
+    fixture *f = *state;
+    char path[1200];
+    struct group *group = getgrnam("nogroup");
+
+    if (geteuid() != 0 || group == NULL)
+        skip();
+    publish(f, PORT, "/film");
+    get(f, "/film", "Throng: 1\r\n");
+    assert_int_equal(got.status, 200);
+    assert_int_equal(chmod(site_path(&f->site, "board", path), 0660), 0);
+    assert_int_equal(chown(path, 0, group->gr_gid), 0);
+    await_status(f, "/film", 307, 200);
+}
+
 static void status_tells_mode_and_counters(void **state)
 {
     char value[1024];
@@ -677,6 +721,9 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(board_missing_then_made_is_taken_up_and_replaced_by_a_newer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(board_that_is_none_makes_service_ordinary, set_up, tear_down),
         cmocka_unit_test_setup_teardown(reload_in_a_crowd_loses_nobody, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(workers_killed_in_a_crowd_are_replaced_and_go_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(board_of_the_workers_group_is_used_and_any_other_is_not, set_up_other_user,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(status_tells_mode_and_counters, set_up, tear_down),
         cmocka_unit_test_setup_teardown(auto_turns_to_crowd_under_load_and_counts_what_it_sent, set_up_auto, tear_down),
         cmocka_unit_test_setup_teardown(crowd_proxied_content_is_directed_while_current, set_up_origin, tear_down),
