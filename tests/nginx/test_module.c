@@ -733,10 +733,9 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(calm_responses_are_those_of_nginx_alone_byte_for_byte, set_up_calm, tear_down),
         cmocka_unit_test_setup_teardown(configuration_mistakes_are_named_with_directive_and_line, set_up, tear_down),
     };
-    if (argc != 2) {
+    if (argc != 2 || (module = realpath(argv[1], NULL)) == NULL) {
         fprintf(stderr, "usage: %s MODULE\n", argv[0]);
         return 2;
     }
-    module = argv[1];
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
