@@ -21,6 +21,9 @@ enum {
 /* Everything is here, but the manifest or a page of it does not come: waited for so long. */
 #define MANIFEST_PATIENCE (1 * THRONG_SECOND)
 
+/* Pages that were asked for and did not come are asked for again. */
+#define PAGES_AGAIN (1 * THRONG_SECOND)
+
 /* ---- counting ---- */
 
 uint64_t throng_crowd_unit_size(const throng_crowd *crowd)
@@ -182,6 +185,21 @@ bool throng_crowd_put(throng_crowd *crowd, uint64_t offset, const uint8_t *bytes
     return true;
 }
 
+/* A unit came by HTTP, but not the page that holds its hash: the swarm fetches pages with the units that need them, so
+ * it is let have one unit of each such page, too. */
+static void ask_for_page(throng_crowd *crowd, uint32_t unit)
+{
+    uint32_t page = 0;
+    throng_time now = throng_transfer_now(crowd->transfer);
+    if (throng_hashes_page_of(crowd->hashes, unit, &page) != 0 || page == crowd->page_asked ||
+        (page < crowd->page_asked && now < crowd->pages_again)) {
+        return;
+    }
+    crowd->pages_again = now + PAGES_AGAIN;
+    crowd->page_asked = page;
+    claim_units(crowd, unit, unit + 1, false);
+}
+
 /* Units that came before their hashes were known. */
 static bool check_written(throng_crowd *crowd)
 {
@@ -194,6 +212,7 @@ static bool check_written(throng_crowd *crowd)
         }
         crowd->written_from = unit + 1;
         if (throng_hashes_expected(crowd->hashes, unit, &expected) != 0) {
+            ask_for_page(crowd, unit);
             continue;
         }
         int error = throng_store_verify(crowd->store, unit, expected);
@@ -273,7 +292,7 @@ static void complete_unverified(throng_crowd *crowd, throng_time now)
     throng_transfer *transfer = crowd->transfer;
     uint32_t written = throng_store_units_written(crowd->store);
     bool all = (uint64_t)throng_store_units_verified(crowd->store) + written == crowd->geometry.metachunks;
-    bool hopeless = crowd->race.stuck || !transfer->options->key_given;
+    bool hopeless = crowd->race.stuck || (crowd->hashes == NULL && !transfer->options->key_given);
     bool busy = crowd->done || crowd->leaving || crowd->part.fetch != NULL || crowd->plain_fd >= 0;
     if (busy || !all || written == 0 || !hopeless || now - crowd->last_progress < MANIFEST_PATIENCE) {
         return;

@@ -41,7 +41,9 @@ struct throng_crowd {
     int plain_fd;             /* bytes that plain HTTP brought before: to be verified; -1 none */
     uint64_t plain_size;
     uint64_t plain_at;
-    uint32_t written_from;  /* where the search for unverified units goes on */
+    uint32_t written_from; /* where the search for unverified units goes on */
+    uint32_t page_asked;   /* the last page that ask_for_page asked for */
+    throng_time pages_again;
     uint32_t http_failures; /* units by HTTP that the manifest denies */
     bool http_useless;      /* no ranges, or another version */
     bool stuck;             /* the node has given the object up */

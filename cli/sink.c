@@ -234,6 +234,7 @@ throng_exit throng_sink_open_plain(throng_sink *sink, int64_t size, const char *
     config.path = sink->path;
     config.resume = keep;
     config.overwrite = true;
+    config.sync = false; /* as curl does: the disk need not have it all before the next command begins */
     config.validator = validator;
     config.size_known =
         size >= 0 && throng_geometry_init(&config.geometry, (uint64_t)size, THRONG_CHUNK_SIZE_DEFAULT) == 0;
@@ -327,6 +328,7 @@ throng_exit throng_sink_open_crowd(throng_sink *sink, const throng_hash *object,
     config.geometry = *geometry;
     config.resume = sink->resume;
     config.overwrite = true;
+    config.sync = false; /* as curl does: the disk need not have it all before the next command begins */
     sink->plain = false;
     sink->size = (int64_t)geometry->size;
     return open_store(sink, &config);

@@ -105,7 +105,7 @@ test_crowd_interrupted_resumes_what_was_verified() {
 
 # seeded BYTES: the seeder has given that much content.
 seeded() {
-    "$THRONG" status --json "$URL" >status.json && jq -e ".content_seeder_bytes >= $1" status.json
+    "$THRONG" status --json "$URL" >status.json && jq -e ".content_seeder_bytes >= $1" status.json >verdict
 }
 
 test_crowd_takes_over_what_plain_http_left() {
