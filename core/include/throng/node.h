@@ -137,8 +137,8 @@ typedef struct throng_event {
     };
 } throng_event;
 
-/* The next event, oldest first; false when there is none. `request` completes once: THRONG_ERR_NOT_FOUND if the object has
- * been dropped meanwhile, or the request is no longer open. */
+/* The next event, oldest first; false when there is none. `request` completes once: THRONG_ERR_NOT_FOUND if the object
+ * has been dropped meanwhile, or the request is no longer open. */
 THRONG_API bool throng_node_poll_event(throng_node *node, throng_event *ret);
 THRONG_API int throng_node_complete(throng_node *node, throng_time now, uint64_t request, int result);
 
