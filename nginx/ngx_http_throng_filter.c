@@ -30,12 +30,12 @@ static void ngx_http_throng_count(_Atomic uint64_t *counter, uint64_t n)
     atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
-throng_mode ngx_http_throng_mode_now(ngx_http_throng_loc_conf_t *tlcf, ngx_http_throng_board_t *tb)
+throng_mode ngx_http_throng_judge(ngx_http_throng_board_t *tb)
 {
     throng_load *load = throng_board_load(&tb->board);
     throng_mode before = throng_load_mode(load), after;
 
-    if (tlcf->mode == NGX_HTTP_THRONG_OFF) {
+    if (!tb->judged) {
         return THRONG_CALM;
     }
     tb->load.uplink_bps = throng_board_uplink_bps(&tb->board);
@@ -43,7 +43,22 @@ throng_mode ngx_http_throng_mode_now(ngx_http_throng_loc_conf_t *tlcf, ngx_http_
     if (before == THRONG_CALM && after == THRONG_CROWD) {
         ngx_http_throng_count(&throng_board_counters_of(&tb->board)->crowds, 1);
     }
-    return tlcf->mode == NGX_HTTP_THRONG_ON ? THRONG_CROWD : after;
+    return after;
+}
+
+throng_mode ngx_http_throng_mode_now(ngx_http_throng_loc_conf_t *tlcf, ngx_http_throng_board_t *tb)
+{
+    switch (tlcf->mode) {
+
+    case NGX_HTTP_THRONG_ON:
+        return THRONG_CROWD;
+
+    case NGX_HTTP_THRONG_AUTO:
+        return ngx_http_throng_judge(tb);
+
+    default:
+        return THRONG_CALM;
+    }
 }
 
 static ngx_uint_t ngx_http_throng_is_fetch(ngx_http_request_t *r, ngx_http_throng_board_t *tb)
@@ -269,6 +284,7 @@ static ngx_int_t ngx_http_throng_crowd(ngx_http_request_t *r, ngx_http_throng_ct
     case THRONG_DIRECTIONS:
         rc = ngx_http_throng_direct(r, tb, &client, &entry);
         ctx->replaced = rc != NGX_DECLINED;
+        ctx->directed = entry.validators.size;
         return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
 
     case THRONG_REFUSE:
@@ -290,6 +306,18 @@ static void ngx_http_throng_offer(ngx_http_throng_board_t *tb, uint64_t size)
 {
     throng_load_add(throng_board_load(&tb->board), ngx_http_throng_now(), size);
     ngx_http_throng_count(&throng_board_counters_of(&tb->board)->offered_bytes, size);
+}
+
+/* What a client asked for whose response had no length, and will not pass: the object's size, or for a refused one the
+ * mean of all. Not counting it would end a crowd by refusing it. */
+static uint64_t ngx_http_throng_guess(ngx_http_throng_ctx_t *ctx, ngx_http_throng_board_t *tb)
+{
+    throng_board_counters *counters = throng_board_counters_of(&tb->board);
+    uint64_t requests = atomic_load_explicit(&counters->requests, memory_order_relaxed);
+
+    return ctx->directed != 0 || requests == 0
+               ? ctx->directed
+               : atomic_load_explicit(&counters->offered_bytes, memory_order_relaxed) / requests;
 }
 
 static ngx_int_t ngx_http_throng_header_filter(ngx_http_request_t *r)
@@ -326,13 +354,16 @@ static ngx_int_t ngx_http_throng_header_filter(ngx_http_request_t *r)
         }
     }
     ngx_http_throng_count(&throng_board_counters_of(&tb->board)->requests, 1);
-    ctx->unknown = size == UINT64_MAX;
-    if (!ctx->unknown) {
+    if (size != UINT64_MAX) {
         ngx_http_throng_offer(tb, size);
     }
     if (ngx_http_throng_mode_now(tlcf, tb) == THRONG_CROWD && !ctx->probe &&
         ngx_http_throng_crowd(r, ctx, tlcf, size) != NGX_OK) {
         return NGX_ERROR;
+    }
+    ctx->unknown = size == UINT64_MAX && !ctx->replaced;
+    if (size == UINT64_MAX && ctx->replaced) {
+        ngx_http_throng_offer(tb, ngx_http_throng_guess(ctx, tb));
     }
     return ngx_http_next_header_filter(r);
 }

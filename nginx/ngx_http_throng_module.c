@@ -275,6 +275,8 @@ static char *ngx_http_throng_merge_loc_conf(ngx_conf_t *cf, void *parent, void *
     }
     if (conf->mode == NGX_HTTP_THRONG_ON) {
         conf->board->forced = 1;
+    } else if (conf->mode == NGX_HTTP_THRONG_AUTO) {
+        conf->board->judged = 1;
     }
     if (conf->uplink != 0 && conf->board->uplink != 0 && conf->uplink != conf->board->uplink) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -320,6 +322,9 @@ static void ngx_http_throng_refresh_handler(ngx_event_t *ev)
 
     for (i = 0; i < tmcf->boards.nelts; i++) {
         ngx_http_throng_board_refresh(tb[i], ev->log);
+        if (tb[i]->memory != NULL) {
+            (void)ngx_http_throng_judge(tb[i]); /* a crowd may end in silence */
+        }
     }
     if (!ngx_exiting) {
         ngx_add_timer(ev, NGX_HTTP_THRONG_REFRESH_MS);

@@ -16,6 +16,7 @@ extern ngx_module_t ngx_http_throng_module;
 typedef struct {
     ngx_str_t path;
     ngx_uint_t forced; /* `throng on` somewhere */
+    ngx_uint_t judged; /* `throng auto` somewhere */
     uint64_t uplink;   /* bits per second; 0: throngd's */
 
     void *memory; /* NULL while there is none */
@@ -55,6 +56,7 @@ typedef struct {
     uint64_t sent;    /* bytes of the connection counted so far */
     uint64_t prepaid; /* bytes on the line charged to the reserve and not yet sent */
     uint64_t reserve_bps;
+    uint64_t directed;     /* size of the object that directions were given to */
     unsigned probe : 1;    /* the header of a file that was not opened: directions or nothing */
     unsigned own : 1;      /* throngd's fetch, or the status: not counted */
     unsigned replaced : 1; /* directions or a refusal: the body is dropped */
@@ -64,6 +66,8 @@ typedef struct {
 
 /* Sets the filters up. */
 ngx_int_t ngx_http_throng_filter_init(ngx_conf_t *cf);
+/* Judges the load, if anything is left to it. */
+throng_mode ngx_http_throng_judge(ngx_http_throng_board_t *tb);
 /* Calm or crowd for a location with this board mapped. */
 throng_mode ngx_http_throng_mode_now(ngx_http_throng_loc_conf_t *tlcf, ngx_http_throng_board_t *tb);
 ngx_int_t ngx_http_throng_status_handler(ngx_http_request_t *r);

@@ -327,6 +327,20 @@ static void crowd_cache_miss_gives_directions_and_then_whole_service(void **stat
     assert_int_equal(got.body[FILM_SIZE - 1], 'f');
 }
 
+static int set_up_gzip(void **state)
+{
+    return set_up_with(state, CROWD "gzip on; gzip_types *;", "", "");
+}
+
+static void crowd_compressed_response_is_directed_and_counted_as_the_object(void **state)
+{
+    fixture *f = *state;
+    publish(f, PORT, "/film");
+    get(f, "/film", "Throng: 1\r\nAccept-Encoding: gzip\r\n");
+    assert_int_equal(got.status, 307);
+    assert_int_equal(counter(&throng_board_counters_of(&f->board)->offered_bytes), FILM_SIZE);
+}
+
 static void crowd_token_is_for_the_real_address_behind_a_proxy(void **state)
 {
     fixture *f = *state;
@@ -713,6 +727,8 @@ int main(int argc, char **argv)
                                         tear_down),
         cmocka_unit_test_setup_teardown(crowd_directions_come_by_every_way_to_a_file, set_up_paths, tear_down),
         cmocka_unit_test_setup_teardown(crowd_cache_miss_gives_directions_and_then_whole_service, set_up_paths,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(crowd_compressed_response_is_directed_and_counted_as_the_object, set_up_gzip,
                                         tear_down),
         cmocka_unit_test_setup_teardown(crowd_token_is_for_the_real_address_behind_a_proxy, set_up_paths, tear_down),
         cmocka_unit_test_setup_teardown(crowd_beyond_the_reserved_share_is_refused_until_later, set_up_narrow,
