@@ -56,13 +56,14 @@ new_port() {
 }
 
 ready_or_gone() {
-    grep -q '^ready ' ready || ! kill -0 "$SERVE" 2>/dev/null
+    grep -q '^ready ' ready 2>/dev/null || ! kill -0 "$SERVE" 2>/dev/null
 }
 
 # serve ARGUMENT…: throng serve on a free port. Sets SERVE (its process), PORT and URL.
 serve() {
     for try in 1 2 3 4 5 6 7 8; do
         new_port
+        rm -f ready # an earlier one's must not be taken for this one's
         "$THRONG" serve --listen "127.0.0.1:$PORT" --state "$PWD/state" "$@" >ready 2>log &
         SERVE=$!
         await 30 ready_or_gone
