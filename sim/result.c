@@ -182,6 +182,7 @@ void sim_world_result(sim_world *w, sim_result *ret)
     r.content_from_peers = r.nodes.content_from_peers;
     r.content_duplicate = r.nodes.content_duplicate;
     r.unfinished = w->incomplete;
+    r.packets_under_way = w->packets.count;
     r.virtual_s = (double)w->now / 1e6;
     r.wall_s = w->wall_s;
     r.events = w->events;

@@ -56,7 +56,8 @@ typedef struct sim_result {
     uint64_t memory_nodes_max; /* … of it what the nodes had */
 
     uint64_t packets_sent, packets_delivered, packets_lost, packets_overflowed, packets_gone;
-    throng_node_stats nodes; /* summed over clients; neighbours, window and rtt are means at leaving */
+    uint64_t packets_under_way; /* when the run ended */
+    throng_node_stats nodes;    /* summed over clients; neighbours, window and rtt are means at leaving */
     throng_seed_stats seed;
 } sim_result;
 
