@@ -410,7 +410,7 @@ const char *throng_sink_abandon(throng_sink *sink, bool keep)
     struct stat now;
     bool untouched = sink->store == NULL; /* what an earlier run left is as it was */
     sink->kept = keep || untouched;
-    if (sink->stream || sink->committed || !sink->kept || stat(sink->part, &now) != 0) {
+    if (sink->stream || sink->committed || !sink->kept || sink->part == NULL || stat(sink->part, &now) != 0) {
         return NULL;
     }
     bool empty = !untouched && (sink->plain ? sink->position == 0 : throng_store_units_verified(sink->store) == 0);
