@@ -66,6 +66,7 @@ http {
     server {
         listen 127.0.0.1:$1;
         root www;
+        location = /.identity { return 200 "$PWD"; }
         location /slow/ { alias www/; limit_rate 1m; }
         $(cat locations)
     }
@@ -75,7 +76,8 @@ END
 
 nginx_answers() {
     kill -0 "$NGINX" 2>/dev/null || return 0 # it died: let the caller see
-    [ "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$PORT/")" != 000 ]
+    # Ours, and not another's on that port while ours still tries to bind.
+    [ "$(curl -s -m 5 "http://127.0.0.1:$PORT/.identity")" = "$PWD" ]
 }
 
 run_nginx() {
