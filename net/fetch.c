@@ -48,6 +48,7 @@ struct throng_fetch {
     char *shown_url; /* without user and password */
     struct curl_slist *headers;
     struct curl_header *walk;
+    int (*open_socket)(int domain, int type, int protocol, void *user);
     throng_fetch_callbacks callbacks;
     void *user;
     throng_fetch_response response;
@@ -636,6 +637,13 @@ static void set_limits(throng_fetch *fetch, const throng_fetch_request *request)
     }
 }
 
+static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    throng_fetch *fetch = user;
+    int fd = fetch->open_socket(address->family, address->socktype, address->protocol, fetch->user);
+    return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
 static void set_options(throng_fetch *fetch, const throng_fetch_request *request)
 {
     throng_fetcher *fetcher = fetch->fetcher;
@@ -658,6 +666,11 @@ static void set_options(throng_fetch *fetch, const throng_fetch_request *request
     }
     if (request->unix_socket != NULL) {
         curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
+    }
+    if (request->open_socket != NULL) {
+        fetch->open_socket = request->open_socket;
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, fetch);
     }
     if (request->head) {
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);

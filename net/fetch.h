@@ -98,6 +98,8 @@ typedef struct throng_fetch_request {
     uint64_t stall_timeout_ms;   /* without a byte, unless paused; rounded up to seconds (60,000); 0: for ever */
     uint64_t total_timeout_ms;   /* 0: none */
     uint64_t rate_limit_bps;     /* bits/s; 0: none */
+    /* Opens the sockets of connections: socket(2)'s arguments, a descriptor or -1. NULL: socket(2). From the loop. */
+    int (*open_socket)(int domain, int type, int protocol, void *user);
     throng_fetch_callbacks callbacks;
     void *user;
 } throng_fetch_request;
