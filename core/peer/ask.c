@@ -9,6 +9,7 @@
 
 #define TRY_AGAIN (300 * THRONG_MS)
 #define GIFT_AGAIN (400 * THRONG_MS)
+#define ASK_ALL_INTERVAL (20 * THRONG_MS)
 
 enum { TRIES_UNTRUSTED_MAX = 2, ASK_MAX = 1024, FIRST_WANTS_MAX = 8, SLICE_CHUNKS = 4 };
 
@@ -24,6 +25,7 @@ int throng_neighbour_keep_asked(throng_node *node, throng_neighbour *n, const th
     throng_node_release(node, n->asked, n->asked_size);
     n->asked = block;
     n->asked_size = (uint16_t)size;
+    throng_neighbour_due(node, n);
     return 0;
 }
 
@@ -182,6 +184,7 @@ static void fly(throng_node *node, throng_neighbour *n, throng_object *object, u
     for (uint32_t chunk = first; chunk < end; chunk++)
         if (throng_flight_push(node, n, object, chunk, request) < 0)
             throng_object_put_back(object, chunk, chunk + 1);
+    throng_node_wake(node, node->now + throng_flight_timeout(n));
 }
 
 static void ask_pages(throng_node *node, throng_neighbour *n, throng_link *link, throng_choice *choice,
@@ -245,14 +248,16 @@ static void ask_neighbour(throng_node *node, throng_neighbour *n)
         if (object->wanted && !object->done && throng_writer_left(&w) >= 600) {
             if (takes_gifts(n, object))
                 ask_gifts(node, n, link, &w);
-            else if (!link->contacted && !n->seeder && throng_intervals_count(link->have) == 0)
+            else if (!link->contacted && !n->seeder && link->have.count == 0)
                 introduce_object(node, n, link, &w);
             else if (n->busy_until <= node->now)
                 ask_named(node, n, link, &w);
         }
         if (link->told_version != object->have_version && node->now - link->told_at >= node->config.have_interval &&
-            node->now - n->sent_at >= node->config.have_interval)
+            node->now - n->sent_at >= node->config.have_interval) {
             link->tell_have = true;
+            throng_neighbour_due(node, n);
+        }
     }
     if (throng_writer_size(&w) > 0)
         (void)!throng_neighbour_keep_asked(node, n, &w);
@@ -268,18 +273,37 @@ static void link_objects(throng_node *node, throng_neighbour *n)
     }
 }
 
+static void ask(throng_node *node, throng_neighbour *n)
+{
+    n->ask_due = false;
+    if (n->gone || n->asked)
+        return;
+    link_objects(node, n);
+    if (n->heard || n->seeder)
+        ask_neighbour(node, n);
+    else if (n->links_count > 0)
+        contact_or_give_up(node, n);
+}
+
+/* Those of whom something changed; and everyone, when anything might be asked of anyone, but not all the time: what one
+ * neighbour's answers free is nearly always asked of the same one again. */
 void throng_ask(throng_node *node)
 {
     throng_window_update(node);
-    uint32_t start = node->neighbours_count ? throng_node_random_below(node, node->neighbours_count) : 0;
+    bool everyone = node->ask_all;
+    if (!everyone && node->in_flight < node->window - node->window / 4) {
+        everyone = node->now - node->asked_all_at >= ASK_ALL_INTERVAL;
+        if (!everyone)
+            throng_node_wake(node, node->asked_all_at + ASK_ALL_INTERVAL);
+    }
+    if (everyone) {
+        node->ask_all = false;
+        node->asked_all_at = node->now;
+    }
+    uint32_t start = everyone && node->neighbours_count ? throng_node_random_below(node, node->neighbours_count) : 0;
     for (uint32_t i = 0; i < node->neighbours_count; i++) {
         throng_neighbour *n = node->neighbours[(start + i) % node->neighbours_count];
-        if (n->gone || n->asked)
-            continue;
-        link_objects(node, n);
-        if (n->heard || n->seeder)
-            ask_neighbour(node, n);
-        else if (n->links_count > 0)
-            contact_or_give_up(node, n);
+        if (everyone || n->ask_due)
+            ask(node, n);
     }
 }

@@ -21,13 +21,12 @@ static bool next_candidate(const throng_link *link, uint32_t at, throng_interval
             *ret = todo;
             return true;
         }
-        if (!throng_intervals_at_or_after(link->have, todo.first, &held))
+        if (!throng_holdings_next(&link->have, todo.first, UINT32_MAX, &held))
             return false;
-        ret->first = greater(todo.first, held.first);
-        ret->end = least(todo.end, held.end);
+        *ret = (throng_interval){held.first, least(todo.end, held.end)};
         if (ret->first < ret->end)
             return true;
-        at = ret->first;
+        at = held.first;
     }
     return false;
 }

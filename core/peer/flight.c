@@ -74,7 +74,7 @@ void throng_flights_let_go(throng_node *node, throng_neighbour *n, uint32_t requ
         node->in_flight--;
     }
     throng_flights_trim(n);
-    node->dirty = true;
+    throng_neighbour_ask(node, NULL);
 }
 
 uint32_t throng_request_number(throng_node *node, throng_neighbour *n)

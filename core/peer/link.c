@@ -18,11 +18,9 @@ throng_link *throng_link_get(throng_node *node, throng_neighbour *neighbour, thr
         throng_node_grow(node, (void **)&neighbour->links, &neighbour->links_capacity, sizeof *neighbour->links, 1,
                          node->config.objects_max) < 0)
         return NULL;
-    throng_intervals *have;
-    if (throng_intervals_new(&have, &node->alloc, LINK_INTERVALS_MAX) < 0)
-        return NULL;
     link = &neighbour->links[neighbour->links_count++];
-    *link = (throng_link){.object = object, .have = have, .all = neighbour->seeder};
+    *link = (throng_link){.object = object, .all = neighbour->seeder};
+    throng_holdings_init(&link->have, object->geometry.chunks);
     return link;
 }
 
@@ -32,40 +30,41 @@ static void count_new(throng_link *link, uint32_t first, uint32_t end)
 {
     uint8_t *holders = link->object->holders;
     throng_interval gap;
-    for (uint32_t at = first; holders && throng_intervals_gap_at_or_after(link->have, at, end, &gap); at = gap.end)
-        for (uint32_t chunk = gap.first > first ? gap.first : first; chunk < gap.end; chunk++)
+    for (uint32_t at = first; holders && throng_holdings_next_gap(&link->have, at, end, &gap); at = gap.end)
+        for (uint32_t chunk = gap.first; chunk < gap.end; chunk++)
             holders[chunk] += holders[chunk] < UINT8_MAX;
 }
 
-void throng_link_learn(throng_node *node, throng_link *link, const throng_chunk_set *set)
+void throng_link_learn(throng_node *node, throng_neighbour *neighbour, throng_link *link, const throng_chunk_set *set)
 {
     throng_chunk_walk walk = throng_chunk_set_walk(set);
     throng_interval told;
     link->nothing = false;
     while (throng_chunk_walk_next(&walk, &told)) {
         uint32_t end = told.end < link->object->geometry.chunks ? told.end : link->object->geometry.chunks;
-        if (told.first >= end || throng_intervals_covers(link->have, told.first, end))
+        throng_interval gap;
+        if (told.first >= end || !throng_holdings_next_gap(&link->have, told.first, end, &gap))
             continue;
         count_new(link, told.first, end);
-        if (throng_intervals_insert(link->have, told.first, end) == 0)
-            node->dirty = true;
+        if (throng_holdings_add(&link->have, &node->alloc, told.first, end) == 0)
+            throng_neighbour_ask(node, neighbour);
     }
-    if (throng_intervals_chunks(link->have) == link->object->geometry.chunks)
+    if (link->have.count == link->object->geometry.chunks)
         link->all = true;
 }
 
 bool throng_link_has(const throng_link *link, uint32_t chunk)
 {
-    return !link->nothing && (link->all || throng_intervals_contains(link->have, chunk));
+    return !link->nothing && (link->all || throng_holdings_has(&link->have, chunk));
 }
 
 void throng_link_drop(throng_node *node, throng_neighbour *neighbour, throng_link *link)
 {
     uint8_t *holders = link->object->holders;
     throng_interval held;
-    for (uint32_t at = 0; holders && throng_intervals_at_or_after(link->have, at, &held); at = held.end)
+    for (uint32_t at = 0; holders && throng_holdings_next(&link->have, at, UINT32_MAX, &held); at = held.end)
         for (uint32_t chunk = held.first; chunk < held.end; chunk++)
             holders[chunk] -= holders[chunk] > 0;
-    throng_intervals_free(link->have);
+    throng_holdings_free(&link->have, &node->alloc);
     *link = neighbour->links[--neighbour->links_count];
 }

@@ -103,8 +103,49 @@ throng_neighbour *throng_neighbour_add(throng_node *node, const throng_addr *add
     neighbour->paper.burst = node->config.burst_initial;
     throng_credit_recall(node, neighbour);
     node->neighbours[node->neighbours_count++] = neighbour;
-    node->dirty = true;
+    throng_neighbour_ask(node, neighbour);
     return neighbour;
+}
+
+void throng_neighbour_due(throng_node *node, throng_neighbour *n)
+{
+    if (n->due)
+        return;
+    n->due = true;
+    n->due_next = NULL;
+    if (node->due_tail)
+        node->due_tail->due_next = n;
+    else
+        node->due_head = n;
+    node->due_tail = n;
+}
+
+void throng_neighbour_ask(throng_node *node, throng_neighbour *n)
+{
+    node->dirty = true;
+    if (n)
+        n->ask_due = true;
+    else
+        node->ask_all = true;
+}
+
+static void unlist(throng_node *node, throng_neighbour *n)
+{
+    throng_neighbour *before = NULL;
+    for (throng_neighbour **at = &node->due_head; *at; at = &(*at)->due_next) {
+        if (*at == n) {
+            *at = n->due_next;
+            if (node->due_tail == n)
+                node->due_tail = before;
+            break;
+        }
+        before = *at;
+    }
+    for (throng_neighbour **at = &node->uploaders; *at; at = &(*at)->uploader_next)
+        if (*at == n) {
+            *at = n->uploader_next;
+            break;
+        }
 }
 
 void throng_neighbour_remove(throng_node *node, throng_neighbour *neighbour)
@@ -122,8 +163,8 @@ void throng_neighbour_remove(throng_node *node, throng_neighbour *neighbour)
     for (uint32_t i = 0; i < node->neighbours_count; i++)
         if (node->neighbours[i] == neighbour)
             node->neighbours[i] = node->neighbours[--node->neighbours_count];
+    unlist(node, neighbour);
     throng_node_release(node, neighbour, sizeof *neighbour);
-    node->dirty = true;
 }
 
 void throng_neighbours_sweep(throng_node *node)

@@ -137,7 +137,7 @@ int throng_node_join(throng_node *node, throng_time now, const throng_directions
         error = join_seeder(node, object, directions, seeder);
     for (uint32_t i = 0; i < directions->peers_count; i++)
         throng_overlay_meet(node, &directions->peers[i], object, true);
-    node->dirty = true;
+    throng_neighbour_ask(node, NULL);
     throng_node_wake(node, now);
     return error;
 }
@@ -235,7 +235,7 @@ int throng_node_claim(throng_node *node, throng_time now, const throng_hash *id,
         return THRONG_ERR_NOT_FOUND;
     if (first >= end || end > object->geometry.chunks)
         return THRONG_ERR_INVALID;
-    node->dirty = true;
+    throng_neighbour_ask(node, NULL);
     if (claim)
         return throng_intervals_remove(object->todo, first, end);
     throng_object_put_back(object, first, end);
@@ -257,6 +257,7 @@ int throng_node_leave(throng_node *node, throng_time now)
     for (uint32_t i = 0; i < node->neighbours_count; i++) {
         node->neighbours[i]->say_bye = node->neighbours[i]->heard || node->neighbours[i]->seeder;
         node->neighbours[i]->gone = true;
+        throng_neighbour_due(node, node->neighbours[i]);
     }
     return 0;
 }

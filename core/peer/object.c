@@ -149,7 +149,6 @@ void throng_object_verified(throng_node *node, throng_object *object, uint32_t f
         return; /* out of memory: it is here, we just don't tell */
     object->have_version++;
     object->units_verified += units_within(object, first, end);
-    node->dirty = true;
 }
 
 /* Chunks that are neither stored, nor to do, nor in flight: only a failed allocation loses them. */
@@ -206,7 +205,7 @@ int throng_object_take_manifest(throng_node *node, throng_object *object)
     if (error < 0)
         return error;
     object->manifest_known = true;
-    node->dirty = true;
+    throng_neighbour_ask(node, NULL);
     throng_units_check_waiting(node, object);
     throng_object_check_done(node, object);
     return 0;

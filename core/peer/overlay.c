@@ -67,13 +67,14 @@ void throng_overlay_meet(throng_node *node, const throng_addr *addr, throng_obje
     if (trusted && node->config.trust_introductions)
         n->proven = true;
     (void)throng_link_get(node, n, object);
-    node->dirty = true;
+    throng_neighbour_ask(node, n);
 }
 
 static void seek_from(throng_node *node, throng_neighbour *n, const throng_object *object)
 {
     n->seek_due = true;
     n->seek_object = object->tag;
+    throng_neighbour_due(node, n);
 }
 
 static throng_object *object_unfinished(const throng_node *node)
@@ -131,5 +132,7 @@ void throng_join_tick(throng_node *node, throng_object *object)
         object->progress_at = node->now;
         object->join_at = node->now;
     }
+    if (object->join_at <= node->now)
+        throng_neighbour_due(node, seeder);
     throng_node_wake(node, object->join_at);
 }

@@ -13,6 +13,7 @@
 #include <throng/node.h>
 
 #include "../message/message.h"
+#include "holdings.h"
 
 enum {
     SMALL_OBJECT_CHUNKS = 4096, /* up to here chunks are chosen by rarity, each; beyond, in runs */
@@ -111,7 +112,7 @@ typedef struct throng_flight {
 /* What a neighbour has of an object. */
 typedef struct throng_link {
     throng_object *object;
-    throng_intervals *have;
+    throng_holdings have;
     bool all;              /* has everything (seeder, or told so) */
     bool nothing;          /* said NO_FILE */
     bool contacted;        /* told what we have, once */
@@ -163,13 +164,17 @@ typedef struct throng_account {
 
 typedef struct throng_neighbour {
     throng_addr addr;
+    struct throng_neighbour *due_next;      /* list of those to whom something is to be sent */
+    struct throng_neighbour *uploader_next; /* list of those who asked something of us */
     uint32_t serial;
     bool seeder;
     bool ours;    /* we spoke first */
     bool trusted; /* named by the seeder or the host */
     bool heard;
     bool proven;
-    bool gone; /* to be swept */
+    bool gone;          /* to be swept */
+    bool due, uploader; /* on those lists */
+    bool ask_due;       /* something changed that may let us ask it */
     bool say_bye;
     bool challenge_due, answer_due;
     uint64_t answer_cookie;
@@ -225,13 +230,17 @@ struct throng_node {
     uint8_t digest_key[16];
     throng_time now; /* of the current call */
     bool leaving;
-    bool dirty; /* something changed that may let us ask */
+    bool dirty;   /* something changed that may let us ask */
+    bool ask_all; /* … anyone, not only those marked */
+    bool recheck; /* a unit could not be handed to the host for want of room */
+    throng_time asked_all_at;
+    throng_neighbour *due_head, *due_tail;
+    throng_neighbour *uploaders;
 
     throng_neighbour **neighbours; /* degree_max and the seeder at most */
     uint64_t *neighbour_keys;      /* digest of the address, beside each */
     uint32_t neighbours_count, neighbours_capacity;
     uint32_t neighbour_serial;
-    uint32_t send_turn;
 
     throng_object **objects;
     uint32_t objects_count, objects_capacity;
@@ -313,6 +322,10 @@ void throng_object_give_up(throng_node *node, throng_object *object, int error);
 /* --- neighbours ---------------------------------------------------------------------------------------- */
 uint64_t throng_addr_key(const throng_node *node, const throng_addr *addr);
 throng_neighbour *throng_neighbour_find(const throng_node *node, const throng_addr *addr);
+/* Something is to be sent to it; poll_send will look. */
+void throng_neighbour_due(throng_node *node, throng_neighbour *neighbour);
+/* Something changed that may let us ask it, or (NULL) anyone. */
+void throng_neighbour_ask(throng_node *node, throng_neighbour *neighbour);
 throng_neighbour *throng_neighbour_by_serial(const throng_node *node, uint32_t serial);
 /* Makes one, or returns the one there. NULL when banned, at degree_max (one never heard gives way) or out of memory. */
 throng_neighbour *throng_neighbour_add(throng_node *node, const throng_addr *addr);
@@ -328,7 +341,7 @@ throng_neighbour *throng_node_seeder(const throng_node *node);
 throng_link *throng_link_find(const throng_neighbour *neighbour, const throng_object *object);
 throng_link *throng_link_get(throng_node *node, throng_neighbour *neighbour,
                              throng_object *object); /* NULL: no memory */
-void throng_link_learn(throng_node *node, throng_link *link, const throng_chunk_set *set);
+void throng_link_learn(throng_node *node, throng_neighbour *neighbour, throng_link *link, const throng_chunk_set *set);
 bool throng_link_has(const throng_link *link, uint32_t chunk);
 void throng_link_drop(throng_node *node, throng_neighbour *neighbour, throng_link *link);
 
@@ -432,5 +445,7 @@ int throng_recv_time(throng_node *node, throng_neighbour *neighbour, throng_read
 
 /* Moves the node's deadline forward to `at` if that is sooner. */
 void throng_node_wake(throng_node *node, throng_time at);
+/* Is anything to be sent to it besides content? */
+bool throng_control_due(const throng_node *node, const throng_neighbour *neighbour);
 
 #endif

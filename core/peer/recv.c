@@ -94,5 +94,7 @@ int throng_node_recv(throng_node *node, throng_time now, const throng_addr *from
         node->stats.datagrams_malformed++;
     if (n->gone)
         throng_neighbours_sweep(node);
+    else if (throng_control_due(node, n))
+        throng_neighbour_due(node, n);
     return error;
 }

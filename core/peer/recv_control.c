@@ -10,7 +10,7 @@ int throng_recv_have(throng_node *node, throng_neighbour *n, throng_reader *r)
     throng_object *object = throng_object_find(node, told.object);
     throng_link *link = object ? throng_link_get(node, n, object) : NULL;
     if (link)
-        throng_link_learn(node, link, &told.have);
+        throng_link_learn(node, n, link, &told.have);
     return 0;
 }
 
@@ -106,7 +106,7 @@ int throng_recv_welcome(throng_node *node, throng_neighbour *n, throng_reader *r
         return 0;
     object->join_at = THRONG_NEVER;
     n->proven = true;
-    node->dirty = true;
+    throng_neighbour_ask(node, n);
     return meet(node, &welcome.peers, true);
 }
 

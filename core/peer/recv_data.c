@@ -107,7 +107,7 @@ int throng_recv_data(throng_node *node, throng_neighbour *n, throng_reader *r)
     throng_rate_add(&n->rate, node->now, 1);
     throng_rate_add(&node->rate, node->now, 1);
     throng_overlay_traded(node, n);
-    node->dirty = true;
+    throng_neighbour_ask(node, n);
     close_flight(node, n, link, &data);
     throng_paper_heard_chunk(node, n, object, data.chunk);
     if (object->done || throng_object_stored(object, data.chunk)) {

@@ -37,7 +37,7 @@ int throng_recv_request(throng_node *node, throng_neighbour *n, throng_reader *r
     throng_link *link = throng_link_get(node, n, object);
     if (!link)
         return 0;
-    throng_link_learn(node, link, &request.have);
+    throng_link_learn(node, n, link, &request.have);
     bool paper = node->config.profile == THRONG_PROFILE_PAPER;
     if (paper && refused(node, n))
         return 0;
@@ -70,7 +70,7 @@ int throng_recv_first_handshake(throng_node *node, throng_neighbour *n, throng_r
     throng_link *link = throng_link_get(node, n, object);
     if (!link)
         return 0;
-    throng_link_learn(node, link, &told.have);
+    throng_link_learn(node, n, link, &told.have);
     link->give_offer = true;
     return 0;
 }

@@ -61,15 +61,21 @@ static bool may_upload(const throng_node *node, throng_neighbour *n)
     return throng_credit_allows(node, n, bytes) && unproven_allows(n, bytes + 40);
 }
 
-/* Whom we have given least, of those whose content may go now. */
+/* Whom we have given least, of those whose content may go now. Who waits for nothing any more leaves the list. */
 static throng_neighbour *next_upload(throng_node *node)
 {
     throng_neighbour *best = NULL;
-    for (uint32_t i = 0; i < node->neighbours_count; i++) {
-        throng_neighbour *n = node->neighbours[i];
+    for (throng_neighbour **at = &node->uploaders; *at;) {
+        throng_neighbour *n = *at;
         expire_uploads(node, n);
+        if (n->uploads_count == 0) {
+            n->uploader = false;
+            *at = n->uploader_next;
+            continue;
+        }
         if (!n->gone && may_upload(node, n) && (!best || n->sent_bytes < best->sent_bytes))
             best = n;
+        at = &n->uploader_next;
     }
     return best;
 }
@@ -122,7 +128,7 @@ static bool link_due(const throng_node *node, const throng_link *link)
     return link->tell_have || link->give_offer || link->get_manifest || link->give_parts[0] || link->give_parts[1];
 }
 
-static bool control_due(const throng_node *node, const throng_neighbour *n)
+bool throng_control_due(const throng_node *node, const throng_neighbour *n)
 {
     if (n->gone)
         return n->say_bye;
@@ -192,6 +198,21 @@ static void append_manifest_part(throng_node *node, throng_neighbour *n, throng_
                                                            .size = size});
 }
 
+static uint32_t lacking(const throng_link *link, throng_interval *ret, uint32_t most)
+{
+    uint32_t count = 0;
+    throng_interval held, gap;
+    for (uint32_t at = 0; count < most && throng_intervals_at_or_after(link->object->have, at, &held);) {
+        at = held.first > at ? held.first : at;
+        if (throng_holdings_next_gap(&link->have, at, held.end, &gap))
+            ret[count++] = gap;
+        else
+            gap.end = held.end;
+        at = gap.end;
+    }
+    return count;
+}
+
 /* The paper's FIRST HANDSHAKE REPLY: what we have and the asker lacks. */
 static void append_offer(throng_node *node, throng_link *link, throng_writer *w)
 {
@@ -199,7 +220,7 @@ static void append_offer(throng_node *node, throng_link *link, throng_writer *w)
     uint32_t most = node->config.handshake_intervals;
     most = most < THRONG_CHUNK_SET_INTERVALS_MAX ? most : THRONG_CHUNK_SET_INTERVALS_MAX;
     link->give_offer = false;
-    uint32_t count = throng_intervals_subtract(link->object->have, link->have, 0, offered, most);
+    uint32_t count = lacking(link, offered, most);
     throng_offer_encode(w, link->object->tag, offered, count);
 }
 
@@ -311,7 +332,7 @@ static bool make(throng_node *node, throng_neighbour *n, bool content, throng_da
     size_t empty = throng_writer_size(&w);
     if (content)
         tell_news(node, n);
-    if (control_due(node, n))
+    if (throng_control_due(node, n))
         append_control(node, n, &w);
     if (content)
         append_content(node, n, &w, ret);
@@ -331,13 +352,19 @@ static bool make(throng_node *node, throng_neighbour *n, bool content, throng_da
 
 static bool poll_control(throng_node *node, throng_datagram *ret)
 {
-    uint32_t count = node->neighbours_count;
-    for (uint32_t i = 0; i < count; i++) {
-        throng_neighbour *n = node->neighbours[node->send_turn++ % count];
-        if (!control_due(node, n))
+    while (node->due_head) {
+        throng_neighbour *n = node->due_head;
+        node->due_head = n->due_next;
+        if (!node->due_head)
+            node->due_tail = NULL;
+        n->due = false;
+        if (!throng_control_due(node, n))
             continue;
         bool content = !n->gone && node->pace_next <= node->now && may_upload(node, n);
-        if (make(node, n, content, ret))
+        bool made = make(node, n, content, ret);
+        if (made && throng_control_due(node, n))
+            throng_neighbour_due(node, n);
+        if (made)
             return true;
     }
     return false;

@@ -1,7 +1,7 @@
 /* What happens because time passed. */
 #include "peer.h"
 
-#define TICK_ACTIVE (50 * THRONG_MS)
+#define TICK_ACTIVE (100 * THRONG_MS)
 #define TICK_IDLE (500 * THRONG_MS)
 #define ANY_PATIENCE (600 * THRONG_MS)
 #define SILENCE_MAX (10 * THRONG_SECOND)
@@ -24,7 +24,7 @@ static void flights_overdue(throng_node *node, throng_neighbour *n)
         throng_flights_trim(n);
     }
     node->stats.requests_timed_out++;
-    node->dirty = true;
+    throng_neighbour_ask(node, NULL);
     n->tries++;
     if (!n->seeder) {
         n->busy_until = node->now + (SNUB_LEAST << (n->tries < 5 ? n->tries : 5));
@@ -57,12 +57,15 @@ static void manifest_tick(throng_node *node, throng_object *object)
         if (!link || n->gone || n->seeder || (object->manifest_tries > 0 && !n->heard))
             continue;
         link->get_manifest = true;
+        throng_neighbour_due(node, n);
         asked++;
     }
     throng_neighbour *seeder = throng_node_seeder(node);
     throng_link *link = seeder ? throng_link_find(seeder, object) : NULL;
-    if (link && (asked == 0 || object->manifest_tries > 0))
+    if (link && (asked == 0 || object->manifest_tries > 0)) {
         link->get_manifest = true;
+        throng_neighbour_due(node, seeder);
+    }
     object->manifest_tries++;
     object->manifest_asked_at = node->now;
 }
@@ -98,11 +101,13 @@ int throng_node_tick(throng_node *node, throng_time now)
         throng_object *object = node->objects[i];
         throng_join_tick(node, object);
         manifest_tick(node, object);
-        throng_units_check_waiting(node, object);
+        if (node->recheck)
+            throng_units_check_waiting(node, object);
         throng_object_check_done(node, object);
         alone_tick(node, object);
     }
-    node->dirty = true;
+    node->recheck = false;
+    throng_neighbour_ask(node, NULL);
     if (node->uploads_chunks > 0)
         throng_node_wake(node, node->pace_next > node->now ? node->pace_next : node->now + THRONG_MS);
     throng_node_wake(node, node->now + (active(node) ? TICK_ACTIVE : TICK_IDLE));

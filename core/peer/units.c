@@ -102,7 +102,7 @@ void throng_unit_check(throng_node *node, throng_object *object, throng_unit *un
         return;
     throng_event *event = throng_node_emit(node, THRONG_EVENT_VERIFY, object);
     if (!event) {
-        unit->waiting = true; /* the tick tries again */
+        unit->waiting = node->recheck = true; /* the tick tries again */
         return;
     }
     unit->checking = true;
@@ -174,5 +174,5 @@ void throng_unit_failed(throng_node *node, throng_object *object, throng_unit *u
     if (++unit->attempts >= UNIT_ATTEMPTS_MAX)
         throng_object_give_up(node, object, THRONG_ERR_TAMPERED);
     throng_object_put_back(object, unit->first, unit->end);
-    node->dirty = true;
+    throng_neighbour_ask(node, NULL);
 }

@@ -28,6 +28,11 @@ int throng_upload_push(throng_node *node, throng_neighbour *n, const throng_uplo
     n->uploads[(n->uploads_head + n->uploads_count++) & (n->uploads_capacity - 1)] = *upload;
     n->uploads_chunks += upload->end - upload->first;
     node->uploads_chunks += upload->end - upload->first;
+    if (!n->uploader) {
+        n->uploader = true;
+        n->uploader_next = node->uploaders;
+        node->uploaders = n;
+    }
     return 0;
 }
 
@@ -65,9 +70,9 @@ static uint32_t queue_held(throng_node *node, throng_neighbour *n, const throng_
         if (base.first >= base.end)
             break;
         if (lacking) {
-            if (!throng_intervals_gap_at_or_after(lacking->have, base.first, base.end, &gap))
+            if (!throng_holdings_next_gap(&lacking->have, base.first, base.end, &gap))
                 continue;
-            base.first = gap.first > base.first ? gap.first : base.first;
+            base.first = gap.first;
             base.end = gap.end;
         }
         base.end = least(base.end, base.first + (most - queued));

@@ -56,7 +56,7 @@ static throng_neighbour *neighbour_with(throng_node *node, uint32_t i, uint32_t 
     throng_reader r = throng_reader_on(bytes, throng_writer_size(&w));
     throng_chunk_set set;
     assert_int_equal(throng_chunk_set_decode(&set, &r), 0);
-    throng_link_learn(node, link, &set);
+    throng_link_learn(node, n, link, &set);
     return n;
 }
 
