@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,7 +13,13 @@
 #include "exit_codes.h"
 
 #define INCOMING "new-"
-enum { NAME_SIZE = THRONG_HEX_SIZE - 1, BODY_NAME_SIZE = NAME_SIZE + 1 + 16 };
+#define WANT_SUFFIX ".url"
+enum {
+    NAME_SIZE = THRONG_HEX_SIZE - 1,
+    BODY_NAME_SIZE = NAME_SIZE + 1 + 16,
+    ENTRY_MAX = NAME_SIZE + 16,
+    WANT_TEXT_MAX = 64 + THRONG_BOARD_HOST_MAX + THRONG_BOARD_URI_MAX,
+};
 
 static void path_of(const cache *c, char path[CACHE_PATH_MAX], const char *entry)
 {
@@ -143,12 +150,12 @@ void cache_discard(const char *path)
     unlink(path);
 }
 
-int cache_write_manifest(const cache *c, const char *name, const uint8_t *bytes, size_t size)
+static int write_file(const cache *c, const char *entry, const void *bytes, size_t size)
 {
-    char path[CACHE_PATH_MAX], temporary[CACHE_PATH_MAX], entry[NAME_SIZE + 8];
-    path_of(c, path, name);
-    snprintf(entry, sizeof(entry), INCOMING "%.*s", NAME_SIZE, name);
-    path_of(c, temporary, entry);
+    char path[CACHE_PATH_MAX], temporary[CACHE_PATH_MAX], incoming[ENTRY_MAX];
+    path_of(c, path, entry);
+    snprintf(incoming, sizeof(incoming), INCOMING "%s", entry);
+    path_of(c, temporary, incoming);
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -errno;
@@ -161,6 +168,11 @@ int cache_write_manifest(const cache *c, const char *name, const uint8_t *bytes,
     if (error != 0)
         unlink(temporary);
     return -error;
+}
+
+int cache_write_manifest(const cache *c, const char *name, const uint8_t *bytes, size_t size)
+{
+    return write_file(c, name, bytes, size);
 }
 
 int cache_read_manifest(const cache *c, const char *name, uint8_t bytes[THRONG_MANIFEST_SIZE_MAX])
@@ -176,7 +188,7 @@ int cache_read_manifest(const cache *c, const char *name, uint8_t bytes[THRONG_M
     return error != 0 ? -error : (int)size;
 }
 
-int cache_open_body(const cache *c, const char *name, uint64_t version)
+int cache_open_body(const cache *c, const char *name, uint64_t version, bool use)
 {
     char path[CACHE_PATH_MAX];
     body_path(c, path, name, version);
@@ -184,7 +196,8 @@ int cache_open_body(const cache *c, const char *name, uint64_t version)
     if (fd < 0)
         return -errno;
     const struct timespec now[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_NOW}};
-    futimens(fd, now);
+    if (use)
+        futimens(fd, now);
     return fd;
 }
 
@@ -197,7 +210,91 @@ void cache_remove_body(cache *c, const char *name, uint64_t version)
 
 void cache_remove_manifest(const cache *c, const char *name)
 {
-    char path[CACHE_PATH_MAX];
+    char path[CACHE_PATH_MAX], entry[ENTRY_MAX];
     path_of(c, path, name);
     unlink(path);
+    snprintf(entry, sizeof(entry), "%.*s" WANT_SUFFIX, NAME_SIZE, name);
+    path_of(c, path, entry);
+    unlink(path);
+}
+
+int cache_write_want(const cache *c, const char *name, const throng_want *want)
+{
+    char entry[ENTRY_MAX], text[WANT_TEXT_MAX], ip[2 * sizeof(want->server.ip) + 1];
+    for (size_t i = 0; i < sizeof(want->server.ip); i++)
+        snprintf(ip + 2 * i, 3, "%02x", want->server.ip[i]);
+    int size =
+        snprintf(text, sizeof(text), "%d %s %u\n%s\n%s\n", want->tls, ip, want->server.port, want->host, want->uri);
+    snprintf(entry, sizeof(entry), "%.*s" WANT_SUFFIX, NAME_SIZE, name);
+    return size >= (int)sizeof(text) ? -ENAMETOOLONG : write_file(c, entry, text, (size_t)size);
+}
+
+/* "1 IP PORT", the host and the URI, a line each. */
+static bool parse_want(const char *text, throng_want *ret)
+{
+    throng_want want;
+    unsigned tls, byte;
+    char ip[2 * sizeof(want.server.ip) + 1];
+    memset(&want, 0, sizeof(want));
+    if (sscanf(text, "%1u %32[0-9a-f] %5" SCNu16 "\n%255[^ \n]\n%1024[^ \n]\n", &tls, ip, &want.server.port, want.host,
+               want.uri) != 5 ||
+        strlen(ip) != sizeof(ip) - 1)
+        return false;
+    for (size_t i = 0; i < sizeof(want.server.ip) && sscanf(ip + 2 * i, "%2x", &byte) == 1; i++)
+        want.server.ip[i] = (uint8_t)byte;
+    want.tls = tls != 0;
+    want.host_size = (uint16_t)strlen(want.host);
+    want.uri_size = (uint16_t)strlen(want.uri);
+    *ret = want;
+    return true;
+}
+
+bool cache_read_want(const cache *c, const char *name, throng_want *ret)
+{
+    char path[CACHE_PATH_MAX], entry[ENTRY_MAX], text[WANT_TEXT_MAX];
+    snprintf(entry, sizeof(entry), "%.*s" WANT_SUFFIX, NAME_SIZE, name);
+    path_of(c, path, entry);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    if (fd >= 0)
+        close(fd);
+    if (size <= 0)
+        return false;
+    text[size] = '\0';
+    return parse_want(text, ret);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    const cache_name *left = a, *right = b;
+    return left->used_ns < right->used_ns ? 1 : left->used_ns > right->used_ns ? -1 : strcmp(left->text, right->text);
+}
+
+cache_name *cache_list(const cache *c, size_t max, size_t *ret_count)
+{
+    char path[CACHE_PATH_MAX];
+    struct stat st;
+    cache_name *names = NULL;
+    size_t count = 0, room = 0;
+    DIR *directory = opendir(c->directory);
+    for (const struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;) {
+        path_of(c, path, entry->d_name);
+        if (!is_body(entry->d_name) || stat(path, &st) != 0)
+            continue;
+        if (count == room) {
+            room = room == 0 ? 64 : 2 * room;
+            cache_name *more = realloc(names, room * sizeof(*names));
+            if (more == NULL)
+                break;
+            names = more;
+        }
+        snprintf(names[count].text, sizeof(names[count].text), "%.*s", NAME_SIZE, entry->d_name);
+        names[count++].used_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+    }
+    if (directory != NULL)
+        closedir(directory);
+    if (names != NULL)
+        qsort(names, count, sizeof(*names), compare_names);
+    *ret_count = count < max ? count : max;
+    return names;
 }

@@ -2,6 +2,7 @@
  *
  *   NAME.VERSION   the body; NAME is the hash of the URL (throng_url_hash) in hex, VERSION sixteen hex digits
  *   NAME           its signed manifest, which tells the version
+ *   NAME.url       where it was asked for, so that a restart finds it again
  *   new-*          a body that is coming in; removed at start
  *
  * A manifest is written after its body, so that what a manifest tells is there, whenever we are stopped. */
@@ -10,6 +11,7 @@
 
 #include <limits.h>
 
+#include <throng/board.h>
 #include <throng/manifest.h>
 
 #include "net/hash.h"
@@ -40,9 +42,21 @@ void cache_discard(const char *path);
 int cache_write_manifest(const cache *c, const char *name, const uint8_t *bytes, size_t size);
 /* The size, or a negative errno. */
 int cache_read_manifest(const cache *c, const char *name, uint8_t bytes[THRONG_MANIFEST_SIZE_MAX]);
-/* A descriptor, or a negative errno. Counts as use. */
-int cache_open_body(const cache *c, const char *name, uint64_t version);
+/* A descriptor, or a negative errno. `use`: counts as use. */
+int cache_open_body(const cache *c, const char *name, uint64_t version, bool use);
 void cache_remove_body(cache *c, const char *name, uint64_t version);
-void cache_remove_manifest(const cache *c, const char *name);
+void cache_remove_manifest(const cache *c, const char *name); /* and NAME.url */
+
+/* What was asked for: tls, server, host and URI; the key is not kept, it is of a board. 0 or a negative errno. */
+int cache_write_want(const cache *c, const char *name, const throng_want *want);
+bool cache_read_want(const cache *c, const char *name, throng_want *ret);
+
+typedef struct cache_name {
+    char text[THRONG_HEX_SIZE];
+    int64_t used_ns;
+} cache_name;
+
+/* Names that have a body, those used latest first, `max` at most; to be freed. NULL: none. */
+cache_name *cache_list(const cache *c, size_t max, size_t *ret_count);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "record.h"
 
-enum { WANTS_A_TICK = 64 };
+enum { WANTS_A_TICK = 64, RESTORES_MAX = 2 };
 
 int catalog_new(catalog **ret, const catalog_config *config)
 {
@@ -17,6 +17,7 @@ int catalog_new(catalog **ret, const catalog_config *config)
         return error;
     }
     c->config = *config;
+    c->restore = cache_list(config->cache, config->objects_max, &c->restore_count);
     *ret = c;
     return 0;
 }
@@ -34,9 +35,29 @@ static record *find(const catalog *c, const throng_board_key *key)
     return found != NULL ? *found : NULL;
 }
 
+static void drop(catalog *c, record *r);
+
+record *catalog_least_used(const catalog *c, bool published)
+{
+    record *best = NULL;
+    for (record *r = c->records; r != NULL; r = r->next) {
+        if (record_is_busy(r) || r->retired != NULL || r->shown_count > 0 || c->now < r->used_at + RECORD_REST ||
+            (published && r->current == NULL))
+            continue;
+        bool holds = r->current != NULL, best_holds = best != NULL && best->current != NULL;
+        if (best == NULL || (holds != best_holds ? best_holds : r->used_at < best->used_at))
+            best = r;
+    }
+    return best;
+}
+
 static record *add(catalog *c, const throng_want *want)
 {
-    record *r;
+    record *r = c->count >= c->config.objects_max ? catalog_least_used(c, false) : NULL;
+    if (r != NULL) {
+        record_replace(r, NULL);
+        drop(c, r);
+    }
     if (c->count >= c->config.objects_max || record_new(&r, c, want) != 0)
         return NULL;
     if (tsearch(r, &c->tree, compare) == NULL) {
@@ -76,10 +97,36 @@ static void take_wants(catalog *c)
     }
 }
 
+static void restore_one(catalog *c, const cache_name *name)
+{
+    throng_want want;
+    if (c->count >= c->config.objects_max || !cache_read_want(c->config.cache, name->text, &want))
+        return;
+    const throng_board_url url = {.tls = want.tls,
+                                  .server = want.server,
+                                  .host = want.host,
+                                  .host_size = want.host_size,
+                                  .uri = want.uri,
+                                  .uri_size = want.uri_size};
+    if (throng_board_key_of(c->config.board, &url, &want.key) != 0 || find(c, &want.key) != NULL)
+        return;
+    record *r = add(c, &want);
+    if (r != NULL && (strcmp(r->name, name->text) != 0 || !record_restore(r)))
+        drop(c, r); /* of another key, or useless */
+}
+
+/* A few at a time, behind what visitors wait for. */
+static void restore(catalog *c)
+{
+    while (c->restore_at < c->restore_count && c->busy < RESTORES_MAX)
+        restore_one(c, &c->restore[c->restore_at++]);
+}
+
 void catalog_tick(catalog *c, throng_time now)
 {
     c->now = now;
     take_wants(c);
+    restore(c);
     for (record *r = c->records, *next; r != NULL; r = next) {
         next = r->next;
         if (!record_tick(r))
@@ -108,6 +155,7 @@ void catalog_free(catalog *c)
     while (c->records != NULL)
         drop(c, c->records);
     throng_hasher_free(c->hasher);
+    free(c->restore);
     free(c);
 }
 

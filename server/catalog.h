@@ -1,12 +1,15 @@
 /* The objects that the site has in the crowd: from a want that the web server posted to an entry on the board, and out
- * again when nobody asks any more.
+ * again when room is needed or nobody asked for an hour.
  *
  *   want -> fetched through the web server -> judged -> body to the cache -> manifest made and signed -> seeded,
- *   published -> asked about again while in use -> replaced when it changed -> withdrawn when idle
+ *   published -> asked about again while it has peers -> replaced when it changed -> withdrawn
  *
- * Bounds: an object in use is at most `revalidate_ms` old against the web server (ten times that if the response states
- * such a freshness itself); besides, the web server compares what the board says with each response. A replaced version
- * is seeded until its peers are gone, RETIRED_MAX of them and RETIRED_TIME at most. */
+ * What an earlier run left in the cache is hashed again and published without waiting for a want.
+ *
+ * Bounds: the web server compares what the board says with each response, so what nobody fetches is not asked about.
+ * An object with peers is at most `revalidate_ms` old against the web server (ten times that if the response states
+ * such a freshness itself); one without validators is current for its stated freshness only. A replaced version is
+ * seeded until its peers are gone, RETIRED_MAX of them and RETIRED_TIME at most. */
 #ifndef SERVER_CATALOG_H
 #define SERVER_CATALOG_H
 

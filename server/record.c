@@ -51,6 +51,9 @@ int record_new(record **ret, catalog *c, const throng_want *want)
     else
         snprintf(host, host_max, "%s:%u", want->host, want->server.port);
     r->host = host;
+    r->host_size = strlen(want->host);
+    r->tls = want->tls;
+    r->server = want->server;
     r->catalog = c;
     r->key = want->key;
     r->download.fd = -1;
@@ -231,7 +234,7 @@ static void renew(record *r)
     throng_manifest_options options;
     record_options_of(&options, m);
     options.expires_unix_s = record_unix_ms() / 1000 + (uint64_t)r->catalog->config.manifest_hours * 3600;
-    int fd = cache_open_body(r->catalog->config.cache, r->name, m->version);
+    int fd = cache_open_body(r->catalog->config.cache, r->name, m->version, false);
     if (fd < 0)
         record_replace(r, NULL); /* the next want brings a fresh one */
     else
@@ -246,7 +249,7 @@ static void tick_current(record *r)
     uint32_t count = peers_of(r, r->current, peers);
     if (count > 0)
         r->used_at = c->now;
-    if (c->now >= r->used_at + RECORD_IDLE) {
+    if (c->now >= r->used_at + RECORD_KEPT) {
         record_replace(r, NULL);
         return;
     }

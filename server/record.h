@@ -14,7 +14,9 @@ enum {
     RECORD_FETCHES_MAX = 32, /* records being fetched or made at once; other wants wait to be posted again */
     RECORD_HEADERS_MAX = THRONG_MANIFEST_HEADERS_MAX,
 };
-#define RECORD_IDLE (30 * THRONG_SECOND)          /* no peers and not wanted for so long: withdrawn */
+#define RECORD_KEPT (3600 * THRONG_SECOND)        /* published, no peers and not wanted for so long: withdrawn */
+#define RECORD_REST (5 * THRONG_SECOND)           /* … for so long: may make room for another */
+#define RECORD_IDLE (30 * THRONG_SECOND)          /* nothing published and not wanted for so long: forgotten */
 #define RECORD_REFUSED (30 * THRONG_SECOND)       /* not shareable: not asked again for so long */
 #define RECORD_WANT_PAUSE (200 * THRONG_MS)       /* between two fetches, however much it is wanted */
 #define RECORD_RETIRED_IDLE (5 * THRONG_SECOND)   /* a retired version without peers for so long goes */
@@ -73,6 +75,9 @@ typedef struct record {
     throng_board_key key;
     char *url;        /* path and query; host and name are in the same block */
     const char *host; /* with ":port" unless it is the scheme's */
+    size_t host_size; /* of the name alone */
+    bool tls;
+    throng_addr server;
     char name[THRONG_HEX_SIZE];
     uint8_t url_hash[THRONG_HASH_SIZE];
     version *current; /* published; NULL: none */
@@ -100,6 +105,9 @@ struct catalog {
     uint32_t ready;
     uint32_t busy;
     throng_hasher *hasher;
+    cache_name *restore; /* what an earlier run left, latest first: taken up as threads are free */
+    size_t restore_count;
+    size_t restore_at;
     throng_time now; /* of the latest tick */
     atomic_bool stopping;
 };
@@ -121,8 +129,14 @@ void record_unchanged(record *r, throng_time fresh);
 bool record_is_busy(const record *r);
 uint64_t record_unix_ms(void);
 
+/* What is published, without peers and not wanted for RECORD_REST: the longest unused, those that hold nothing
+ * (unless `published`) first. NULL: none. */
+record *catalog_least_used(const catalog *c, bool published);
+
 /* record_fetch.c */
 void record_fetch(record *r);
+/* Takes up what the cache holds for it, if the web server can compare that with its own; true if it is being made. */
+bool record_restore(record *r);
 /* What the board compares responses with. */
 throng_validators record_validators(const record *r, const throng_manifest *manifest);
 

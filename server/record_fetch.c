@@ -106,6 +106,48 @@ static bool collect_headers(throng_fetch *fetch, char all[ALL_HEADERS_MAX], size
     return true;
 }
 
+/* Hashes the body that the cache holds under this manifest, and publishes it. */
+static bool make_of_stored(record *r, const throng_manifest *stored, bool use)
+{
+    throng_manifest_options options;
+    record_options_of(&options, stored);
+    int fd = cache_open_body(r->catalog->config.cache, r->name, stored->version, use);
+    if (fd < 0) { /* evicted */
+        cache_remove_manifest(r->catalog->config.cache, r->name);
+        record_failed(r, METRICS_FAILURE_STORE);
+        return false;
+    }
+    uint64_t half_s = (uint64_t)r->catalog->config.manifest_hours * 3600 / 2, now_s = record_unix_ms() / 1000;
+    bool renew = stored->expires_unix_s < now_s + half_s;
+    if (renew)
+        options.expires_unix_s = now_s + 2 * half_s;
+    record_make(r, renew ? MAKE_RENEWED : MAKE_AGAIN, fd, stored->geometry.size, &options);
+    return record_is_busy(r);
+}
+
+bool record_restore(record *r)
+{
+    throng_manifest stored;
+    if (!load_stored(r, &stored))
+        return false;
+    throng_validators held = validators_of(r->catalog, headers_of(&stored), stored.geometry.size);
+    return (held.etag != 0 || held.last_modified_s != 0) && make_of_stored(r, &stored, false);
+}
+
+/* Room for a body of this size: what nobody uses goes, from disk alone first, then from the board, too. */
+static bool make_room(catalog *c, uint64_t size)
+{
+    if (size > c->config.cache->bytes_max)
+        return false;
+    while (!cache_make_room(c->config.cache, size, in_use, c)) {
+        record *least = catalog_least_used(c, true);
+        if (least == NULL)
+            return false;
+        record_replace(least, NULL);
+    }
+    return true;
+}
+
 /* The web server says that what we have is current. */
 static bool settle_unchanged(record *r, throng_time fresh)
 {
@@ -117,19 +159,7 @@ static bool settle_unchanged(record *r, throng_time fresh)
     record_unchanged(r, fresh);
     if (r->current != NULL || !load_stored(r, &stored))
         return false;
-    throng_manifest_options options;
-    record_options_of(&options, &stored);
-    int fd = cache_open_body(r->catalog->config.cache, r->name, stored.version);
-    if (fd < 0) { /* evicted */
-        cache_remove_manifest(r->catalog->config.cache, r->name);
-        record_failed(r, METRICS_FAILURE_STORE);
-        return false;
-    }
-    uint64_t half_s = (uint64_t)r->catalog->config.manifest_hours * 3600 / 2, now_s = record_unix_ms() / 1000;
-    bool renew = stored.expires_unix_s < now_s + half_s;
-    if (renew)
-        options.expires_unix_s = now_s + 2 * half_s;
-    record_make(r, renew ? MAKE_RENEWED : MAKE_AGAIN, fd, stored.geometry.size, &options);
+    make_of_stored(r, &stored, true);
     return false;
 }
 
@@ -154,7 +184,7 @@ static bool begin_body(record *r)
     catalog *c = r->catalog;
     download *d = &r->download;
     uint64_t room = d->size_told >= 0 ? (uint64_t)d->size_told : 0;
-    if (!cache_make_room(c->config.cache, room, in_use, c))
+    if (!make_room(c, room))
         return settle_refused(r, SHAREABLE_TOO_LARGE);
     d->fd = cache_create(c->config.cache, d->path);
     return d->fd >= 0 || settle_failed(r, METRICS_FAILURE_STORE);
@@ -196,7 +226,7 @@ static throng_fetch_verdict on_body(throng_fetch *fetch, const uint8_t *bytes, s
     if (d->settled || d->fd < 0)
         return THRONG_FETCH_ABANDON;
     if (shareable_size(d->size + size, &r->catalog->config.limits) == SHAREABLE_TOO_LARGE ||
-        (d->size_told < 0 && !cache_make_room(r->catalog->config.cache, d->size + size, in_use, r->catalog))) {
+        (d->size_told < 0 && !make_room(r->catalog, d->size + size))) {
         settle_refused(r, SHAREABLE_TOO_LARGE);
         return THRONG_FETCH_ABANDON;
     }

@@ -1,5 +1,6 @@
 /* Making manifests, in a thread of the pool, and putting what comes of it into use. */
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -71,6 +72,12 @@ static bool keep(record *r, make_job *job)
         return false;
     if (job->kind != MAKE_AGAIN && cache_write_manifest(files, r->name, job->made.bytes, job->made.size) != 0)
         return false;
+    if (job->kind == MAKE_NEW) {
+        throng_want want = {.tls = r->tls, .server = r->server};
+        snprintf(want.host, sizeof(want.host), "%.*s", (int)r->host_size, r->host);
+        snprintf(want.uri, sizeof(want.uri), "%s", r->url);
+        cache_write_want(files, r->name, &want); /* without it a restart waits for the next want: no harm */
+    }
     if (job->kind == MAKE_NEW && version_before != 0 && version_before != job->options.version)
         cache_remove_body(files, r->name, version_before);
     return true;

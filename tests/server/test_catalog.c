@@ -333,11 +333,14 @@ static void body_of_untold_size_beyond_the_cache_is_refused(void **state)
     assert_int_equal(s->bodies.bytes, 0);
 }
 
-static void object_nobody_uses_is_withdrawn_and_forgotten(void **state)
+static void object_nobody_asks_for_stays_published_for_an_hour_and_is_not_asked_about(void **state)
 {
     site *s = *state;
     throng_board_entry entry = publish(s);
-    for (int i = 0; i < 31; i++)
+    for (int i = 0; i < 3590; i++)
+        pass(s, THRONG_SECOND);
+    assert_true(published(s, &entry));
+    for (int i = 0; i < 11; i++)
         pass(s, THRONG_SECOND);
     assert_false(published(s, &entry));
     for (int i = 0; i < 10; i++)
@@ -347,21 +350,96 @@ static void object_nobody_uses_is_withdrawn_and_forgotten(void **state)
     assert_int_equal(s->fetcher.started, 1); /* and was not asked about meanwhile */
 }
 
-static void restart_with_the_object_unchanged_brings_the_same_manifest_from_the_cache(void **state)
+/* Asks for /0, /1 … instead of the site's page. */
+static void choose(site *s, char uri[16], int number)
+{
+    snprintf(uri, 16, "/%d", number);
+    s->url.uri = uri;
+    s->url.uri_size = strlen(uri);
+    assert_int_equal(throng_board_key_of(&s->board, &s->url, &s->key), 0);
+}
+
+static void object_beyond_objects_max_takes_the_place_of_the_one_unused_longest(void **state)
+{
+    site *s = *state;
+    throng_board_entry entry;
+    char uri[16];
+    for (int i = 0; i < 4; i++) {
+        choose(s, uri, i);
+        publish(s);
+    }
+    pass(s, 6 * THRONG_SECOND);
+    choose(s, uri, 0);
+    want(s); /* the first is in use again */
+    fake_answer(&s->fetcher, 304, plain_headers, NULL, 0, -1, 0);
+    pass(s, 6 * THRONG_SECOND);
+    choose(s, uri, 4);
+    publish(s);
+    choose(s, uri, 1);
+    assert_false(published(s, &entry));
+    choose(s, uri, 0);
+    assert_true(published(s, &entry));
+    assert_int_equal(catalog_known(s->objects), 4);
+    assert_int_equal(s->seeder.count, 4);
+}
+
+static void object_that_finds_the_cache_full_takes_the_room_of_the_one_unused_longest(void **state)
+{
+    site *s = *state;
+    throng_board_entry entry;
+    char uri[16];
+    s->bodies.bytes_max = 2 * BODY_SIZE + 1;
+    for (int i = 0; i < 2; i++) {
+        choose(s, uri, i);
+        publish(s);
+    }
+    pass(s, 6 * THRONG_SECOND);
+    choose(s, uri, 2);
+    publish(s);
+    choose(s, uri, 0);
+    assert_false(published(s, &entry));
+    choose(s, uri, 1);
+    assert_true(published(s, &entry));
+    assert_int_equal(s->bodies.bytes, 2 * BODY_SIZE);
+}
+
+static void restart_brings_what_the_cache_holds_back_without_a_want(void **state)
 {
     site *s = *state;
     throng_board_entry before = publish(s), after;
     stop(s);
+    throng_board_withdraw(&s->board, &s->key);
     start(s);
     assert_int_equal(s->bodies.bytes, BODY_SIZE);
     assert_false(published(s, &after));
-    want(s);
-    assert_string_equal(fake_asked(s->fetcher.open[0], "If-None-Match"), "\"one\"");
-    fake_answer(&s->fetcher, 304, plain_headers, NULL, 0, -1, 0);
+    pass(s, THRONG_MS);
     settle(s);
     assert_true(published(s, &after));
     assert_memory_equal(&before.object, &after.object, sizeof(before.object));
+    assert_int_equal(after.validators.etag, before.validators.etag);
     assert_int_equal(s->counted.manifests_reused, 1);
+    assert_int_equal(s->fetcher.started, 1); /* before the restart */
+    set_peers(s, &after.object, 1);
+    pass(s, THRONG_MS);
+    assert_int_equal(s->fetcher.open_count, 1); /* is it still current? */
+}
+
+static void restart_leaves_what_the_web_server_could_not_compare(void **state)
+{
+    site *s = *state;
+    static const char *const own_headers[] = {"Cache-Control", "max-age=60", NULL};
+    throng_board_entry entry;
+    want(s);
+    fake_answer(&s->fetcher, 200, own_headers, s->body, BODY_SIZE, BODY_SIZE, 0);
+    settle(s);
+    assert_true(published(s, &entry));
+    stop(s);
+    throng_board_withdraw(&s->board, &s->key);
+    start(s);
+    pass(s, THRONG_MS);
+    settle(s);
+    assert_false(published(s, &entry));
+    assert_int_equal(catalog_known(s->objects), 0);
 }
 
 static void restart_with_a_damaged_body_does_not_seed_it(void **state)
@@ -381,8 +459,7 @@ static void restart_with_a_damaged_body_does_not_seed_it(void **state)
     }
     closedir(directory);
     start(s);
-    want(s);
-    fake_answer(&s->fetcher, 304, plain_headers, NULL, 0, -1, 0);
+    pass(s, THRONG_MS);
     settle(s);
     assert_false(published(s, &entry));
     assert_int_equal(s->seeder.count, 0);
@@ -447,8 +524,11 @@ int main(void)
         TEST(body_that_breaks_off_is_thrown_away_and_errors_back_off),
         TEST(complete_body_shorter_than_told_is_refused),
         TEST(body_of_untold_size_beyond_the_cache_is_refused),
-        TEST(object_nobody_uses_is_withdrawn_and_forgotten),
-        TEST(restart_with_the_object_unchanged_brings_the_same_manifest_from_the_cache),
+        TEST(object_nobody_asks_for_stays_published_for_an_hour_and_is_not_asked_about),
+        TEST(object_beyond_objects_max_takes_the_place_of_the_one_unused_longest),
+        TEST(object_that_finds_the_cache_full_takes_the_room_of_the_one_unused_longest),
+        TEST(restart_brings_what_the_cache_holds_back_without_a_want),
+        TEST(restart_leaves_what_the_web_server_could_not_compare),
         TEST(restart_with_a_damaged_body_does_not_seed_it),
         TEST(wants_beyond_objects_max_are_left),
         TEST(want_with_a_uri_that_breaks_the_request_line_is_left),
