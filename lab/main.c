@@ -1,0 +1,290 @@
+/* throng-lab: real programs on emulated lines. */
+#include <argp.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "crowd.h"
+#include "site.h"
+
+enum {
+    EXIT_OK = 0,
+    EXIT_FAILED_RUN = 1,
+    EXIT_USAGE = 2,
+    EXIT_SCENARIO = 3,
+    EXIT_INTERRUPTED = 4,
+    EXIT_NO_LAB = 77, /* no root, or no /dev/net/tun: what meson takes for a skipped test */
+};
+
+enum {
+    NODES_FIXED = 1,              /* the server */
+    FDS_EACH = 16,                /* of a client: namespace, device, peer, HTTP, timers */
+    BYTES_EACH = 3 * 1024 * 1024, /* of a client: peer, HTTP, kernel's namespace */
+    SETS_MAX = 32,
+};
+
+enum { OPTION_JSON = 256, OPTION_KEYS, OPTION_SET, OPTION_SEED, OPTION_LIVE, OPTION_CSV, OPTION_THRONG };
+
+typedef struct arguments {
+    const char *path;
+    const char *sets[SETS_MAX];
+    size_t sets_count;
+    const char *seed;
+    const char *csv;
+    const char *throng;
+    bool json;
+    bool keys;
+    bool live;
+} arguments;
+
+static const struct argp_option options[] = {
+    {"set", OPTION_SET, "SECTION.KEY=VALUE", 0, "changes a key of the scenario; may be repeated", 0},
+    {"seed", OPTION_SEED, "N", 0, "short for --set run.seed=N", 0},
+    {"json", OPTION_JSON, NULL, 0, "one line of JSON instead of the table", 0},
+    {"live", OPTION_LIVE, NULL, 0, "a line each second on standard error", 0},
+    {"csv", OPTION_CSV, "FILE", 0, "one line for each client", 0},
+    {"throng", OPTION_THRONG, "FILE", 0, "the throng program (beside this one: ../cli/throng, or throng)", 0},
+    {"keys", OPTION_KEYS, NULL, 0, "lists the keys of scenarios, and ends", 0},
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+    arguments *a = state->input;
+    switch (key) {
+    case OPTION_SET:
+        if (a->sets_count == SETS_MAX)
+            argp_error(state, "more than %d --set", SETS_MAX);
+        a->sets[a->sets_count++] = argument;
+        return 0;
+    case OPTION_SEED:
+        a->seed = argument;
+        return 0;
+    case OPTION_JSON:
+        a->json = true;
+        return 0;
+    case OPTION_LIVE:
+        a->live = true;
+        return 0;
+    case OPTION_CSV:
+        a->csv = argument;
+        return 0;
+    case OPTION_THRONG:
+        a->throng = argument;
+        return 0;
+    case OPTION_KEYS:
+        a->keys = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (a->path)
+            argp_error(state, "one scenario at a time, not '%s' too", argument);
+        a->path = argument;
+        return 0;
+    case ARGP_KEY_END:
+        if (!a->path && !a->keys)
+            argp_error(state, "which scenario?");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static bool read_scenario(lab_scenario *ret, const arguments *a)
+{
+    char error[LAB_ERROR_MAX], seed[64];
+    int result = lab_scenario_read(ret, a->path, error);
+    for (size_t i = 0; i < a->sets_count && result == 0; i++)
+        result = lab_scenario_set(ret, a->sets[i], error);
+    if (result == 0 && a->seed) {
+        snprintf(seed, sizeof seed, "run.seed=%.40s", a->seed);
+        result = lab_scenario_set(ret, seed, error);
+    }
+    if (result == 0)
+        result = lab_scenario_check(ret, a->path, error);
+    if (result < 0)
+        fprintf(stderr, "throng-lab: %s\n", error);
+    return result == 0;
+}
+
+static bool find_throng(char ret[LAB_PATH_MAX], const char *given)
+{
+    char self[LAB_PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (given) {
+        snprintf(ret, LAB_PATH_MAX, "%s", given);
+        return access(ret, X_OK) == 0;
+    }
+    if (n <= 0)
+        return false;
+    self[n] = '\0';
+    *strrchr(self, '/') = '\0';
+    static const char *const places[] = {"../cli/throng", "throng"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (snprintf(ret, LAB_PATH_MAX, "%.200s/%s", self, places[i]) < LAB_PATH_MAX && access(ret, X_OK) == 0)
+            return true;
+    return false;
+}
+
+/* What the scenario asks of the machine. */
+static bool fits(const lab_scenario *scenario, const char *path)
+{
+    double needed = scenario->nodes * BYTES_EACH;
+    double there = (double)sysconf(_SC_AVPHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (needed > there) {
+        fprintf(stderr, "throng-lab: %s: [run] nodes = %.0f: take about %.0f MB, and %.0f are free\n", path,
+                scenario->nodes, needed / 1e6, there / 1e6);
+        return false;
+    }
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if ((double)limit.rlim_cur < scenario->nodes * FDS_EACH) {
+        fprintf(stderr, "throng-lab: %s: [run] nodes = %.0f: take %.0f open files, and ulimit -n allows %.0f\n", path,
+                scenario->nodes, scenario->nodes * FDS_EACH, (double)limit.rlim_cur);
+        return false;
+    }
+    return true;
+}
+
+typedef struct lab {
+    lab_scenario scenario;
+    lab_netns *nodes;
+    uint32_t nodes_count;
+    lab_emulator_config network;
+    lab_emulator *emulator;
+    lab_site site;
+    lab_result result;
+} lab;
+
+static int make_nodes(lab *l)
+{
+    const char *what;
+    if (geteuid() != 0) {
+        fprintf(stderr, "throng-lab: emulated lines take network namespaces, and these take root\n");
+        return EXIT_NO_LAB;
+    }
+    l->nodes_count = (uint32_t)l->scenario.nodes + NODES_FIXED;
+    l->nodes = calloc(l->nodes_count, sizeof *l->nodes);
+    if (!l->nodes)
+        return EXIT_FAILED_RUN;
+    int error = lab_netns_make(l->nodes, l->nodes_count, &what);
+    if (error == 0)
+        return EXIT_OK;
+    fprintf(stderr, "throng-lab: %s: %s\n", what, strerror(-error));
+    return EXIT_NO_LAB;
+}
+
+static bool start_network(lab *l)
+{
+    const lab_scenario *s = &l->scenario;
+    l->network = (lab_emulator_config){
+        .nodes = l->nodes,
+        .nodes_count = l->nodes_count,
+        .server = {(uint64_t)s->server_up_bps, (uint64_t)s->server_down_bps, (uint64_t)s->server_queue_bytes},
+        .clients = {(uint64_t)s->client_up_bps, (uint64_t)s->client_down_bps, (uint64_t)s->client_queue_bytes},
+        .rtt_us = (uint64_t)s->rtt_us,
+        .jitter_us = (uint64_t)s->jitter_us,
+        .loss = s->loss,
+        .seed = (uint64_t)s->seed,
+    };
+    int error = lab_emulator_start(&l->emulator, &l->network);
+    if (error == 0)
+        error = lab_probe(&l->result.accuracy, &l->network, l->emulator, l->nodes_count - 1, l->nodes_count - 2);
+    if (error < 0)
+        fprintf(stderr, "throng-lab: cannot emulate: %s\n", strerror(-error));
+    return error == 0;
+}
+
+static void note_machine(lab_result *result)
+{
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    result->cpu_s = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+                    (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+    if (getloadavg(&result->load, 1) != 1)
+        result->load = 0;
+}
+
+static int run_in(lab *l, const arguments *a, const char *throng)
+{
+    const lab_scenario *s = &l->scenario;
+    lab_site_config site = {
+        .throng = throng,
+        .mode = s->clients == LAB_CLIENTS_HTTP ? "calm" : lab_modes[(int)s->server_mode],
+        .uplink_bps = (uint64_t)s->server_up_bps,
+        .object_size = (uint64_t)s->object_size,
+        .netns = l->nodes[0].fd,
+    };
+    if (!lab_site_start(&l->site, &site))
+        return EXIT_FAILED_RUN;
+    bool interrupted = false;
+    bool ran = start_network(l) && lab_site_wait(&l->site);
+    if (ran) {
+        lab_crowd_config crowd = {
+            .scenario = s,
+            .emulator = l->emulator,
+            .nodes = l->nodes,
+            .nodes_count = l->nodes_count,
+            .directory = l->site.directory,
+            .live = a->live ? stderr : NULL,
+            .csv = a->csv,
+        };
+        ran = lab_crowd_run(&l->result, &crowd, &interrupted);
+    }
+    lab_site_stop(&l->site);
+    note_machine(&l->result);
+    if (!ran)
+        return EXIT_FAILED_RUN;
+    if (a->json)
+        lab_result_print_json(stdout, s, &l->result);
+    else
+        lab_result_print(stdout, s, &l->result);
+    return interrupted ? EXIT_INTERRUPTED : fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED_RUN;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp parser = {options,
+                                       parse_option,
+                                       "SCENARIO",
+                                       "Runs the real programs, a server and a crowd, on emulated lines. As root.\v"
+                                       "Exit codes: 0 done, 1 failed, 2 usage, 3 bad scenario, 4 interrupted, 77 no "
+                                       "root or no /dev/net/tun.",
+                                       NULL,
+                                       NULL,
+                                       NULL};
+    arguments a = {0};
+    char throng[LAB_PATH_MAX];
+    argp_err_exit_status = EXIT_USAGE;
+    if (argp_parse(&parser, argc, argv, 0, NULL, &a) != 0)
+        return EXIT_USAGE;
+    if (a.keys) {
+        lab_scenario_print_keys(stdout);
+        return fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED_RUN;
+    }
+    lab *l = calloc(1, sizeof *l);
+    if (!l)
+        return EXIT_FAILED_RUN;
+    int code = EXIT_OK;
+    if (!read_scenario(&l->scenario, &a) || !fits(&l->scenario, a.path))
+        code = EXIT_SCENARIO;
+    else if (!find_throng(throng, a.throng)) {
+        fprintf(stderr, "throng-lab: no throng program beside this one; tell with --throng where it is\n");
+        code = EXIT_FAILED_RUN;
+    } else
+        code = make_nodes(l);
+    signal(SIGPIPE, SIG_IGN);
+    if (code == EXIT_OK)
+        code = run_in(l, &a, throng);
+    lab_emulator_stop(l->emulator);
+    if (l->nodes)
+        lab_netns_close(l->nodes, l->nodes_count);
+    free(l->nodes);
+    free(l->result.times_s);
+    free(l);
+    return code;
+}

@@ -1,0 +1,32 @@
+/* Network namespaces with a TUN device each, held by descriptors alone: when the last one is closed, on whatever exit,
+ * the kernel takes them away. They have no names, and nothing is mounted. */
+#ifndef LAB_NETNS_H
+#define LAB_NETNS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct lab_netns {
+    int fd;  /* of the namespace; -1: none */
+    int tun; /* packets of its device */
+} lab_netns;
+
+/* Nodes are numbered from 0 on. Node n has 10.77.0.1 + n, and reaches all others through its device. */
+enum { LAB_NODES_MAX = 4096, LAB_MTU = 1500 };
+/* In host order. */
+uint32_t lab_node_ip(uint32_t node);
+/* LAB_NODES_MAX for an address that is no node's. */
+uint32_t lab_node_of_ip(uint32_t ip);
+
+/* Makes nodes [0, count); each ret[] is valid or -1 also on failure. 0 or a negative errno; *ret_what tells in words
+ * what failed. The calling thread is back in its own namespace afterwards. */
+int lab_netns_make(lab_netns *ret, uint32_t count, const char **ret_what);
+/* Closes them, from many threads: closing a device waits for the kernel some 30 ms. */
+void lab_netns_close(lab_netns *nodes, uint32_t count);
+
+/* The calling thread's namespace, to come back to. -1 and errno. */
+int lab_netns_own(void);
+/* Has the calling thread enter one. 0 or a negative errno. */
+int lab_netns_enter(int fd);
+
+#endif
