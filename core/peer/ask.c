@@ -109,6 +109,7 @@ static void contact(throng_node *node, throng_neighbour *n)
     if (throng_writer_size(&w) == 0 || throng_neighbour_keep_asked(node, n, &w) < 0)
         return;
     n->try_at = node->now + (TRY_AGAIN << n->tries);
+    throng_neighbour_review(node, n, n->try_at);
     n->tries++;
 }
 
@@ -184,7 +185,7 @@ static void fly(throng_node *node, throng_neighbour *n, throng_object *object, u
     for (uint32_t chunk = first; chunk < end; chunk++)
         if (throng_flight_push(node, n, object, chunk, request) < 0)
             throng_object_put_back(object, chunk, chunk + 1);
-    throng_node_wake(node, node->now + throng_flight_timeout(n));
+    throng_neighbour_review(node, n, node->now + throng_flight_timeout(n));
 }
 
 static void ask_pages(throng_node *node, throng_neighbour *n, throng_link *link, throng_choice *choice,
@@ -266,6 +267,9 @@ static void ask_neighbour(throng_node *node, throng_neighbour *n)
 /* Several objects go over the same neighbours: each hears of every one that we want. */
 static void link_objects(throng_node *node, throng_neighbour *n)
 {
+    if (n->objects_seen == node->objects_version)
+        return;
+    n->objects_seen = node->objects_version;
     for (uint32_t i = 0; i < node->objects_count; i++) {
         throng_object *object = node->objects[i];
         if (n->seeder ? object->has_seeder : object->wanted && !object->done)
@@ -275,7 +279,6 @@ static void link_objects(throng_node *node, throng_neighbour *n)
 
 static void ask(throng_node *node, throng_neighbour *n)
 {
-    n->ask_due = false;
     if (n->gone || n->asked)
         return;
     link_objects(node, n);
@@ -300,10 +303,14 @@ void throng_ask(throng_node *node)
         node->ask_all = false;
         node->asked_all_at = node->now;
     }
-    uint32_t start = everyone && node->neighbours_count ? throng_node_random_below(node, node->neighbours_count) : 0;
-    for (uint32_t i = 0; i < node->neighbours_count; i++) {
-        throng_neighbour *n = node->neighbours[(start + i) % node->neighbours_count];
-        if (everyone || n->ask_due)
-            ask(node, n);
+    throng_neighbour *marked = node->asks;
+    node->asks = NULL;
+    for (throng_neighbour *next; marked; marked = next) {
+        next = marked->ask_next;
+        marked->ask_due = false;
+        ask(node, marked);
     }
+    uint32_t start = everyone && node->neighbours_count ? throng_node_random_below(node, node->neighbours_count) : 0;
+    for (uint32_t i = 0; everyone && i < node->neighbours_count; i++)
+        ask(node, node->neighbours[(start + i) % node->neighbours_count]);
 }

@@ -23,10 +23,20 @@ uint64_t throng_neighbour_cookie(const throng_node *node, const throng_neighbour
     return throng_siphash(node->cookie_key, bytes, sizeof bytes);
 }
 
+/* Not secret: two addresses with the same key are told apart by looking. */
+static uint32_t table_key(const throng_addr *addr)
+{
+    uint32_t key = addr->port;
+    for (uint32_t i = 0; i < sizeof addr->ip; i++)
+        key = (key ^ addr->ip[i]) * 16777619u;
+    return key;
+}
+
 throng_neighbour *throng_neighbour_find(const throng_node *node, const throng_addr *addr)
 {
+    uint32_t key = table_key(addr);
     for (uint32_t i = 0; i < node->neighbours_count; i++)
-        if (throng_addr_equal(&node->neighbours[i]->addr, addr))
+        if (node->neighbour_keys[i] == key && throng_addr_equal(&node->neighbours[i]->addr, addr))
             return node->neighbours[i];
     return NULL;
 }
@@ -92,6 +102,10 @@ throng_neighbour *throng_neighbour_add(throng_node *node, const throng_addr *add
         throng_node_grow(node, (void **)&node->neighbours, &node->neighbours_capacity, sizeof *node->neighbours, 8,
                          node->config.degree_max + 1) < 0)
         return NULL;
+    if (node->neighbours_count == node->neighbour_keys_capacity &&
+        throng_node_grow(node, (void **)&node->neighbour_keys, &node->neighbour_keys_capacity,
+                         sizeof *node->neighbour_keys, 8, node->config.degree_max + 1) < 0)
+        return NULL;
     neighbour = throng_node_alloc(node, sizeof *neighbour);
     if (!neighbour)
         return NULL;
@@ -102,6 +116,7 @@ throng_neighbour *throng_neighbour_add(throng_node *node, const throng_addr *add
     neighbour->request_next = neighbour->request_oldest = (uint32_t)(throng_node_random(node) & 0x0fffffff) + 0x4000;
     neighbour->paper.burst = node->config.burst_initial;
     throng_credit_recall(node, neighbour);
+    node->neighbour_keys[node->neighbours_count] = table_key(addr);
     node->neighbours[node->neighbours_count++] = neighbour;
     throng_neighbour_ask(node, neighbour);
     return neighbour;
@@ -123,10 +138,20 @@ void throng_neighbour_due(throng_node *node, throng_neighbour *n)
 void throng_neighbour_ask(throng_node *node, throng_neighbour *n)
 {
     node->dirty = true;
-    if (n)
-        n->ask_due = true;
-    else
+    if (!n) {
         node->ask_all = true;
+    } else if (!n->ask_due) {
+        n->ask_due = true;
+        n->ask_next = node->asks;
+        node->asks = n;
+    }
+}
+
+void throng_neighbour_review(throng_node *node, throng_neighbour *n, throng_time at)
+{
+    if (at < n->review_at)
+        n->review_at = at;
+    throng_node_wake(node, at);
 }
 
 static void unlist(throng_node *node, throng_neighbour *n)
@@ -141,6 +166,11 @@ static void unlist(throng_node *node, throng_neighbour *n)
         }
         before = *at;
     }
+    for (throng_neighbour **at = &node->asks; *at; at = &(*at)->ask_next)
+        if (*at == n) {
+            *at = n->ask_next;
+            break;
+        }
     for (throng_neighbour **at = &node->uploaders; *at; at = &(*at)->uploader_next)
         if (*at == n) {
             *at = n->uploader_next;
@@ -161,8 +191,10 @@ void throng_neighbour_remove(throng_node *node, throng_neighbour *neighbour)
     throng_node_release(node, neighbour->uploads, neighbour->uploads_capacity * sizeof *neighbour->uploads);
     throng_node_release(node, neighbour->asked, neighbour->asked_size);
     for (uint32_t i = 0; i < node->neighbours_count; i++)
-        if (node->neighbours[i] == neighbour)
+        if (node->neighbours[i] == neighbour) {
             node->neighbours[i] = node->neighbours[--node->neighbours_count];
+            node->neighbour_keys[i] = node->neighbour_keys[node->neighbours_count];
+        }
     unlist(node, neighbour);
     throng_node_release(node, neighbour, sizeof *neighbour);
 }

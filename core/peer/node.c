@@ -74,6 +74,7 @@ void throng_node_free(throng_node *node)
     for (uint32_t i = 0; i < node->objects_count; i++)
         throng_object_free(node, node->objects[i]);
     throng_node_release(node, node->neighbours, node->neighbours_capacity * sizeof *node->neighbours);
+    throng_node_release(node, node->neighbour_keys, node->neighbour_keys_capacity * sizeof *node->neighbour_keys);
     throng_node_release(node, node->objects, node->objects_capacity * sizeof *node->objects);
     throng_node_release(node, node->events, node->events_capacity * sizeof *node->events);
     throng_node_release(node, node->banned, node->banned_capacity * sizeof *node->banned);

@@ -69,6 +69,7 @@ int throng_object_new(throng_node *node, const throng_hash *id, uint64_t size, u
         return error;
     }
     node->objects[node->objects_count++] = object;
+    node->objects_version++;
     *ret = object;
     return 0;
 }

@@ -174,7 +174,10 @@ typedef struct throng_neighbour {
     bool proven;
     bool gone;          /* to be swept */
     bool due, uploader; /* on those lists */
-    bool ask_due;       /* something changed that may let us ask it */
+    bool ask_due;       /* something changed that may let us ask it: on the list of those */
+    struct throng_neighbour *ask_next;
+    throng_time review_at; /* nothing is due by time before this */
+    uint32_t objects_seen; /* version up to which it has links to what we want */
     bool say_bye;
     bool challenge_due, answer_due;
     uint64_t answer_cookie;
@@ -235,10 +238,13 @@ struct throng_node {
     bool recheck; /* a unit could not be handed to the host for want of room */
     throng_time asked_all_at;
     throng_neighbour *due_head, *due_tail;
+    throng_neighbour *asks;
     throng_neighbour *uploaders;
 
     throng_neighbour **neighbours; /* degree_max and the seeder at most */
-    uint64_t *neighbour_keys;      /* digest of the address, beside each */
+    uint32_t *neighbour_keys;      /* of the address, beside each: finding one looks at these first */
+    uint32_t neighbour_keys_capacity;
+    uint32_t objects_version; /* grows when an object comes */
     uint32_t neighbours_count, neighbours_capacity;
     uint32_t neighbour_serial;
 
@@ -326,6 +332,8 @@ throng_neighbour *throng_neighbour_find(const throng_node *node, const throng_ad
 void throng_neighbour_due(throng_node *node, throng_neighbour *neighbour);
 /* Something changed that may let us ask it, or (NULL) anyone. */
 void throng_neighbour_ask(throng_node *node, throng_neighbour *neighbour);
+/* The tick must look at it by `at`. */
+void throng_neighbour_review(throng_node *node, throng_neighbour *neighbour, throng_time at);
 throng_neighbour *throng_neighbour_by_serial(const throng_node *node, uint32_t serial);
 /* Makes one, or returns the one there. NULL when banned, at degree_max (one never heard gives way) or out of memory. */
 throng_neighbour *throng_neighbour_add(throng_node *node, const throng_addr *addr);

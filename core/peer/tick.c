@@ -32,15 +32,31 @@ static void flights_overdue(throng_node *node, throng_neighbour *n)
     }
 }
 
+static throng_time sooner(throng_time a, throng_time b)
+{
+    return a < b ? a : b;
+}
+
+/* What is due by time for one neighbour, and when to look again. */
 static void neighbour_tick(throng_node *node, throng_neighbour *n)
 {
+    throng_time again = node->now + TICK_IDLE;
     if (node->config.profile == THRONG_PROFILE_THRONG)
         flights_overdue(node, n);
-    for (uint32_t i = 0; i < n->links_count; i++)
-        if (n->links[i].any_left > 0 && !n->seeder && node->now - n->links[i].any_at > ANY_PATIENCE)
-            n->links[i].any_left = 0;
+    if (n->flights_count > 0)
+        again = sooner(again, n->flights[n->flights_head].asked_at + throng_flight_timeout(n));
+    for (uint32_t i = 0; i < n->links_count; i++) {
+        throng_link *link = &n->links[i];
+        if (link->any_left > 0 && !n->seeder && node->now - link->any_at > ANY_PATIENCE)
+            link->any_left = 0;
+    }
+    if (!n->heard || n->seeder || n->busy_until > node->now) {
+        throng_neighbour_ask(node, n);
+        again = sooner(again, node->now + TICK_ACTIVE);
+    }
     if (!n->seeder && n->heard && node->now - n->heard_at > SILENCE_MAX)
         n->gone = true;
+    n->review_at = again;
 }
 
 /* From peers, two at a time; the seeder only if there are none, or they did not answer. */
@@ -93,9 +109,14 @@ int throng_node_tick(throng_node *node, throng_time now)
     node->deadline = THRONG_NEVER;
     if (node->leaving)
         return 0;
-    for (uint32_t i = 0; i < node->neighbours_count; i++)
-        neighbour_tick(node, node->neighbours[i]);
-    throng_neighbours_sweep(node);
+    bool gone = false;
+    for (uint32_t i = 0; i < node->neighbours_count; i++) {
+        if (node->neighbours[i]->review_at <= now)
+            neighbour_tick(node, node->neighbours[i]);
+        gone |= node->neighbours[i]->gone;
+    }
+    if (gone)
+        throng_neighbours_sweep(node);
     throng_overlay_tick(node);
     for (uint32_t i = 0; i < node->objects_count; i++) {
         throng_object *object = node->objects[i];
@@ -107,7 +128,8 @@ int throng_node_tick(throng_node *node, throng_time now)
         alone_tick(node, object);
     }
     node->recheck = false;
-    throng_neighbour_ask(node, NULL);
+    if (node->config.profile == THRONG_PROFILE_PAPER || node->now - node->asked_all_at >= TICK_ACTIVE)
+        throng_neighbour_ask(node, NULL);
     if (node->uploads_chunks > 0)
         throng_node_wake(node, node->pace_next > node->now ? node->pace_next : node->now + THRONG_MS);
     throng_node_wake(node, node->now + (active(node) ? TICK_ACTIVE : TICK_IDLE));
