@@ -23,6 +23,14 @@ static uint64_t sum(const uint64_t slots[BUDGET_SLOTS])
     return total;
 }
 
+/* Since the last look the line has carried a slice, our own bytes before HTTP's. */
+static void count_waiting(budget *b, uint64_t http, uint64_t seed, uint64_t slice)
+{
+    uint64_t carried = seed < slice ? slice - seed : 0;
+    b->waiting += http;
+    b->waiting -= carried < b->waiting ? carried : b->waiting;
+}
+
 uint64_t budget_look(budget *b, uint64_t http_total, uint64_t seed_total)
 {
     uint64_t http = advance(&b->http_total, http_total);
@@ -48,5 +56,8 @@ uint64_t budget_look(budget *b, uint64_t http_total, uint64_t seed_total)
     uint64_t http_slot = sum(b->http_slots) / BUDGET_SLOTS;
     uint64_t even = http_slot < slice ? slice - http_slot : 0;
     uint64_t bytes = even < left ? even : left;
+    count_waiting(b, http, seed, slice);
+    if (b->waiting > BUDGET_WAITING_SLOTS * slice)
+        bytes = 0;
     return bytes * 8 * BUDGET_SLOTS;
 }

@@ -3,7 +3,12 @@
  * nginx reports all that it has sent so far (its whole responses, TCP and IP headers reckoned in). Fifty times a second
  * we look at how much left in the last second, by HTTP and by us, and hand out what is left of that second. So over any
  * second that ends at a look, HTTP + UDP <= uplink whenever HTTP alone does not pass it, less what HTTP adds until the
- * next look: a margin is kept back for that. */
+ * next look: a margin is kept back for that.
+ *
+ * What nginx reports as sent, the kernel may hold for seconds yet: a body of 128 KB goes into a socket's buffer at once,
+ * and leaves as the line allows. So HTTP's bytes count as waiting until the line has had the time to carry them, and
+ * while more than BUDGET_WAITING_SLOTS of them wait, the seeder is silent: else both would fill the line's queue, and
+ * everyone's directions would wait behind it. */
 #ifndef SERVER_BUDGET_H
 #define SERVER_BUDGET_H
 
@@ -12,6 +17,7 @@
 enum {
     BUDGET_SLOTS = 50, /* looks a second */
     BUDGET_TICK_MS = 1000 / BUDGET_SLOTS,
+    BUDGET_WAITING_SLOTS = 5, /* 100 ms of the line */
 };
 
 typedef struct budget {
@@ -21,6 +27,7 @@ typedef struct budget {
     uint64_t http_slots[BUDGET_SLOTS]; /* bytes between looks; the newest is at `slot` */
     uint64_t seed_slots[BUDGET_SLOTS];
     uint32_t slot;
+    uint64_t waiting; /* bytes of HTTP that the line can't have carried yet */
     bool started;
 } budget;
 

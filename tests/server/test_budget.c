@@ -71,12 +71,26 @@ static void look_under_bursty_http_keeps_every_second_within_the_uplink(void **s
     assert_true(seeded > (uint64_t)SLICE * SLOTS / 2); /* HTTP uses 3/10 on average */
 }
 
+/* Bodies that went into sockets' buffers at once, and take the line four seconds. */
+static void look_while_the_kernel_still_holds_http_gives_nothing(void **state)
+{
+    budget b;
+    budget_init(&b, UPLINK);
+    budget_look(&b, 0, 0);
+    for (int i = 0; i < 4 * BUDGET_SLOTS - BUDGET_WAITING_SLOTS - 1; i++)
+        assert_int_equal(budget_look(&b, 4 * SECOND, 0), 0);
+    for (int i = 0; i <= BUDGET_WAITING_SLOTS; i++)
+        budget_look(&b, 4 * SECOND, 0);
+    assert_int_equal(budget_look(&b, 4 * SECOND, 0), UPLINK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(look_with_idle_http_gives_the_whole_uplink),
         cmocka_unit_test(look_with_http_at_or_beyond_the_uplink_gives_nothing),
         cmocka_unit_test(look_with_totals_that_go_back_counts_nothing),
+        cmocka_unit_test(look_while_the_kernel_still_holds_http_gives_nothing),
         cmocka_unit_test(look_under_bursty_http_keeps_every_second_within_the_uplink),
     };
     return cmocka_run_group_tests_name("budget", tests, NULL, NULL);
