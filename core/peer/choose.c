@@ -204,7 +204,7 @@ static void add_late(throng_node *node, throng_link *link, const throng_flight *
                      throng_choice *choice)
 {
     if (choice->chunks == count || choice->intervals_count == CHOICE_MAX || !flight->object ||
-        flight->object != link->object || node->now - flight->asked_at < node->config.endgame_after ||
+        flight->object != link->object->serial || throng_flight_age(node, flight) < node->config.endgame_after ||
         throng_object_stored(link->object, flight->chunk) || !throng_link_has(link, flight->chunk) ||
         flights_of(node, link->object, flight->chunk) > 1)
         return;

@@ -6,7 +6,7 @@ enum { SEARCH_MAX = 64 }; /* how far from the head a chunk that comes out of ord
 
 static int ring_widen(throng_node *node, throng_neighbour *n)
 {
-    uint32_t wider = n->flights_capacity ? n->flights_capacity * 2 : 8;
+    uint32_t wider = n->flights_capacity ? n->flights_capacity * 2 : 4;
     if (wider > 4 * node->config.window_max)
         return THRONG_ERR_FULL;
     throng_flight *grown = throng_node_alloc(node, wider * sizeof *grown);
@@ -29,7 +29,7 @@ int throng_flight_push(throng_node *node, throng_neighbour *n, throng_object *ob
             return error;
     }
     n->flights[(n->flights_head + n->flights_count++) & (n->flights_capacity - 1)] =
-        (throng_flight){.asked_at = node->now, .object = object, .chunk = chunk, .request = request};
+        (throng_flight){.asked_at = (uint32_t)node->now, .object = object->serial, .chunk = chunk, .request = request};
     n->flights_live++;
     node->in_flight++;
     return 0;
@@ -40,7 +40,7 @@ throng_flight *throng_flight_find(throng_neighbour *n, const throng_object *obje
     uint32_t far = n->flights_count < SEARCH_MAX ? n->flights_count : SEARCH_MAX;
     for (uint32_t i = 0; i < far; i++) {
         throng_flight *flight = &n->flights[(n->flights_head + i) & (n->flights_capacity - 1)];
-        if (flight->object == object && flight->chunk == chunk)
+        if (flight->object == object->serial && flight->chunk == chunk)
             return flight;
     }
     return NULL;
@@ -54,9 +54,14 @@ void throng_flights_trim(throng_neighbour *n)
     }
 }
 
+throng_time throng_flight_age(const throng_node *node, const throng_flight *flight)
+{
+    return (uint32_t)node->now - flight->asked_at;
+}
+
 void throng_flight_close(throng_node *node, throng_neighbour *n, throng_flight *flight)
 {
-    flight->object = NULL;
+    flight->object = 0;
     n->flights_live--;
     node->in_flight--;
     throng_flights_trim(n);
@@ -68,8 +73,10 @@ void throng_flights_let_go(throng_node *node, throng_neighbour *n, uint32_t requ
         throng_flight *flight = &n->flights[(n->flights_head + i) & (n->flights_capacity - 1)];
         if (!flight->object || (request && flight->request != request))
             continue;
-        throng_object_put_back(flight->object, flight->chunk, flight->chunk + 1);
-        flight->object = NULL;
+        throng_object *object = throng_object_by_serial(node, flight->object);
+        if (object)
+            throng_object_put_back(object, flight->chunk, flight->chunk + 1);
+        flight->object = 0;
         n->flights_live--;
         node->in_flight--;
     }

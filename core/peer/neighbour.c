@@ -107,14 +107,20 @@ throng_neighbour *throng_neighbour_add(throng_node *node, const throng_addr *add
                          sizeof *node->neighbour_keys, 8, node->config.degree_max + 1) < 0)
         return NULL;
     neighbour = throng_node_alloc(node, sizeof *neighbour);
-    if (!neighbour)
+    bool needs_paper = node->config.profile == THRONG_PROFILE_PAPER;
+    throng_paper *paper = needs_paper && neighbour ? throng_node_alloc(node, sizeof *paper) : NULL;
+    if (!neighbour || (needs_paper && !paper)) {
+        throng_node_release(node, neighbour, sizeof *neighbour);
         return NULL;
+    }
     neighbour->addr = *addr;
     neighbour->serial = ++node->neighbour_serial;
     neighbour->made_at = neighbour->heard_at = node->now;
     /* Numbers that nobody off the path can guess, so that their echo proves an address. */
     neighbour->request_next = neighbour->request_oldest = (uint32_t)(throng_node_random(node) & 0x0fffffff) + 0x4000;
-    neighbour->paper.burst = node->config.burst_initial;
+    if (paper)
+        paper->burst = node->config.burst_initial;
+    neighbour->paper = paper;
     throng_credit_recall(node, neighbour);
     node->neighbour_keys[node->neighbours_count] = table_key(addr);
     node->neighbours[node->neighbours_count++] = neighbour;
@@ -189,6 +195,7 @@ void throng_neighbour_remove(throng_node *node, throng_neighbour *neighbour)
     throng_node_release(node, neighbour->links, neighbour->links_capacity * sizeof *neighbour->links);
     throng_node_release(node, neighbour->flights, neighbour->flights_capacity * sizeof *neighbour->flights);
     throng_node_release(node, neighbour->uploads, neighbour->uploads_capacity * sizeof *neighbour->uploads);
+    throng_node_release(node, neighbour->paper, sizeof *neighbour->paper);
     throng_node_release(node, neighbour->asked, neighbour->asked_size);
     for (uint32_t i = 0; i < node->neighbours_count; i++)
         if (node->neighbours[i] == neighbour) {

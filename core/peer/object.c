@@ -79,7 +79,7 @@ void throng_object_free(throng_node *node, throng_object *object)
     for (uint32_t i = 0; object->units && i < object->units_capacity; i++)
         if (object->units[i]) {
             throng_node_release(node, object->units[i]->page, object->units[i]->page_size);
-            throng_node_release(node, object->units[i], sizeof *object->units[i]);
+            throng_node_release(node, object->units[i], throng_unit_bytes(object->units[i]));
         }
     throng_node_release(node, object->units, object->units_capacity * sizeof(throng_unit *));
     throng_node_release(node, object->holders, object->geometry.chunks + 1);
@@ -96,6 +96,14 @@ throng_object *throng_object_find(const throng_node *node, throng_tag tag)
 {
     for (uint32_t i = 0; i < node->objects_count; i++)
         if (node->objects[i]->tag == tag)
+            return node->objects[i];
+    return NULL;
+}
+
+throng_object *throng_object_by_serial(const throng_node *node, uint32_t serial)
+{
+    for (uint32_t i = 0; i < node->objects_count; i++)
+        if (node->objects[i]->serial == serial)
             return node->objects[i];
     return NULL;
 }

@@ -98,9 +98,6 @@ void throng_pace_heard(throng_node *node, throng_neighbour *n, const throng_time
     int16_t in = (int16_t)((uint16_t)(node->now / THRONG_MS) - time->sent_ms);
     n->time_echo_ms = (uint16_t)in == THRONG_TIME_NO_ECHO ? 0 : (uint16_t)in;
     n->time_heard = true;
-    throng_minimum_add(&n->in_base, node->now, in);
-    n->in_queue_ms = in - throng_minimum_get(&n->in_base);
-    n->in_queue_at = node->now;
     if (time->echo_ms == THRONG_TIME_NO_ECHO)
         return;
     throng_minimum_add(&n->out_base, node->now, (int16_t)time->echo_ms);
@@ -189,7 +186,6 @@ void throng_rtt_sample(throng_neighbour *n, throng_time now, throng_time sample)
         n->rtt_var = (3 * n->rtt_var + off) / 4;
         n->rtt = (7 * n->rtt + sample) / 8;
     }
-    throng_minimum_add(&n->rtt_min, now, (int32_t)(sample < INT32_MAX ? sample : INT32_MAX));
 }
 
 /* RFC 6298's, between 300 ms and 2 s; 600 ms for whom nothing is known of. */

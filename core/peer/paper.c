@@ -11,13 +11,15 @@
 
 void throng_paper_forget(throng_node *node, throng_neighbour *n)
 {
-    throng_intervals_free(n->paper.offered);
-    n->paper.offered = NULL;
+    if (!n->paper)
+        return;
+    throng_intervals_free(n->paper->offered);
+    n->paper->offered = NULL;
 }
 
 static bool worth_trying(const throng_neighbour *n, const throng_object *object)
 {
-    return object->wanted && !object->done && !object->stuck && !(n->paper.declined >> (object->serial % 32) & 1);
+    return object->wanted && !object->done && !object->stuck && !(n->paper->declined >> (object->serial % 32) & 1);
 }
 
 static throng_object *pick_object(const throng_node *node, const throng_neighbour *n)
@@ -30,8 +32,8 @@ static throng_object *pick_object(const throng_node *node, const throng_neighbou
 
 static void set_state(throng_node *node, throng_neighbour *n, throng_paper_state state, throng_time deadline)
 {
-    n->paper.state = state;
-    n->paper.deadline = deadline;
+    n->paper->state = state;
+    n->paper->deadline = deadline;
     node->dirty = true;
     throng_node_wake(node, deadline);
 }
@@ -39,9 +41,9 @@ static void set_state(throng_node *node, throng_neighbour *n, throng_paper_state
 static int offer_all(throng_node *node, throng_neighbour *n, const throng_object *object)
 {
     throng_paper_forget(node, n);
-    int error = throng_intervals_new(&n->paper.offered, &node->alloc, object->geometry.chunks + 1);
+    int error = throng_intervals_new(&n->paper->offered, &node->alloc, object->geometry.chunks + 1);
     if (error == 0)
-        error = throng_intervals_insert(n->paper.offered, 0, object->geometry.chunks);
+        error = throng_intervals_insert(n->paper->offered, 0, object->geometry.chunks);
     return error;
 }
 
@@ -49,23 +51,23 @@ static void first_handshake(throng_node *node, throng_neighbour *n)
 {
     uint8_t bytes[256];
     throng_writer w = throng_writer_on(bytes, sizeof bytes);
-    throng_object *object = n->paper.object;
+    throng_object *object = n->paper->object;
     throng_have_encode(&w, THRONG_FRAME_FIRST_HANDSHAKE, object->tag, object->have, node->config.handshake_intervals);
     if (throng_neighbour_keep_asked(node, n, &w) == 0)
         node->stats.requests_sent++;
-    n->paper.asked_at = node->now;
+    n->paper->asked_at = node->now;
     set_state(node, n, PAPER_FIRST_HANDSHAKE, node->now + throng_flight_timeout(n));
 }
 
 static void init(throng_node *node, throng_neighbour *n)
 {
     throng_object *object = pick_object(node, n);
-    n->paper.object = object;
+    n->paper->object = object;
     if (!n->seeder)
-        n->paper.retries = 0;
+        n->paper->retries = 0;
     if (!object) {
         /* Nothing that we want is to be had there. It may still ask of us, and is swept once silent. */
-        n->paper.deadline = THRONG_NEVER;
+        n->paper->deadline = THRONG_NEVER;
         return;
     }
     if (!throng_link_get(node, n, object))
@@ -91,11 +93,11 @@ enum { POOL_MAX = 4096, BURST_MAX = 48 };
 /* Chunks of the offer that are still to do: up to POOL_MAX of them, from a random place on. */
 static uint32_t collect(throng_node *node, const throng_neighbour *n, uint32_t *pool)
 {
-    const throng_object *object = n->paper.object;
+    const throng_object *object = n->paper->object;
     uint32_t chunks = object->geometry.chunks, count = 0;
     uint32_t from = chunks > POOL_MAX ? throng_node_random_below(node, chunks) : 0;
     throng_interval offered;
-    for (uint32_t at = from; count < POOL_MAX && throng_intervals_at_or_after(n->paper.offered, at, &offered);
+    for (uint32_t at = from; count < POOL_MAX && throng_intervals_at_or_after(n->paper->offered, at, &offered);
          at = offered.end)
         for (uint32_t c = offered.first > at ? offered.first : at; c < offered.end && count < POOL_MAX; c++)
             if (throng_intervals_contains(object->todo, c))
@@ -128,10 +130,10 @@ static uint32_t to_intervals(const uint32_t *chunks, uint32_t count, throng_inte
 static void second_handshake(throng_node *node, throng_neighbour *n)
 {
     uint32_t pool[POOL_MAX];
-    throng_object *object = n->paper.object;
+    throng_object *object = n->paper->object;
     uint32_t count = collect(node, n, pool);
     shuffle(node, pool, count);
-    uint32_t most = n->paper.burst < BURST_MAX ? n->paper.burst : BURST_MAX;
+    uint32_t most = n->paper->burst < BURST_MAX ? n->paper->burst : BURST_MAX;
     count = count < most ? count : most;
     uint32_t asked = 0, request = throng_request_number(node, n);
     for (uint32_t i = 0; i < count; i++) {
@@ -143,9 +145,9 @@ static void second_handshake(throng_node *node, throng_neighbour *n)
     }
     if (asked == 0) {
         /* The promise is used up: a new first handshake, a little later if that had nothing to give either. */
-        n->paper.state = PAPER_INIT;
-        n->paper.deadline = node->now + node->config.seek_interval;
-        throng_node_wake(node, n->paper.deadline);
+        n->paper->state = PAPER_INIT;
+        n->paper->deadline = node->now + node->config.seek_interval;
+        throng_node_wake(node, n->paper->deadline);
         return;
     }
     sort(pool, asked);
@@ -155,45 +157,45 @@ static void second_handshake(throng_node *node, throng_neighbour *n)
     throng_request_encode(&w, object->tag, request, 0, NULL, 0, intervals, to_intervals(pool, asked, intervals));
     (void)!throng_neighbour_keep_asked(node, n, &w);
     node->stats.requests_sent++;
-    n->paper.asked = asked;
-    n->paper.arrived = 0;
+    n->paper->asked = asked;
+    n->paper->arrived = 0;
     set_state(node, n, PAPER_WAIT_FOR_DATA, node->now + throng_flight_timeout(n));
 }
 
 /* The burst is over, whole or not. */
 static void burst_over(throng_node *node, throng_neighbour *n)
 {
-    if (n->paper.arrived == n->paper.asked)
-        n->paper.burst++;
-    else if (n->paper.arrived > 0)
-        n->paper.burst = n->paper.arrived;
+    if (n->paper->arrived == n->paper->asked)
+        n->paper->burst++;
+    else if (n->paper->arrived > 0)
+        n->paper->burst = n->paper->arrived;
     throng_flights_let_go(node, n, 0);
-    n->paper.state = PAPER_SECOND_HANDSHAKE;
+    n->paper->state = PAPER_SECOND_HANDSHAKE;
 }
 
 /* It may be dead. It is not forgotten, but asked seldom, and what was asked of it is left to others meanwhile. */
 static void seeder_silent(throng_node *node, throng_neighbour *n)
 {
     throng_flights_let_go(node, n, 0);
-    n->paper.state = PAPER_INIT;
-    n->paper.deadline = node->now + SEEDER_AGAIN;
-    throng_node_wake(node, n->paper.deadline);
+    n->paper->state = PAPER_INIT;
+    n->paper->deadline = node->now + SEEDER_AGAIN;
+    throng_node_wake(node, n->paper->deadline);
 }
 
 static void timed_out(throng_node *node, throng_neighbour *n)
 {
     node->stats.requests_timed_out++;
-    bool some = n->paper.state == PAPER_WAIT_FOR_DATA && n->paper.arrived > 0;
-    n->paper.retries = some ? 0 : n->paper.retries + 1;
-    if (n->paper.retries > node->config.retries_max) {
+    bool some = n->paper->state == PAPER_WAIT_FOR_DATA && n->paper->arrived > 0;
+    n->paper->retries = some ? 0 : n->paper->retries + 1;
+    if (n->paper->retries > node->config.retries_max) {
         if (n->seeder) {
             seeder_silent(node, n);
             return;
         }
         n->gone = true;
-        n->paper.retries = 0;
+        n->paper->retries = 0;
     }
-    if (n->paper.state == PAPER_WAIT_FOR_DATA)
+    if (n->paper->state == PAPER_WAIT_FOR_DATA)
         burst_over(node, n);
     else
         first_handshake(node, n);
@@ -201,17 +203,17 @@ static void timed_out(throng_node *node, throng_neighbour *n)
 
 static void step(throng_node *node, throng_neighbour *n)
 {
-    if (n->paper.object && (n->paper.object->done || n->paper.object->stuck)) {
+    if (n->paper->object && (n->paper->object->done || n->paper->object->stuck)) {
         throng_flights_let_go(node, n, 0);
-        n->paper.state = PAPER_INIT;
-        n->paper.object = NULL;
+        n->paper->state = PAPER_INIT;
+        n->paper->object = NULL;
     }
-    bool waiting = n->paper.state == PAPER_FIRST_HANDSHAKE || n->paper.state == PAPER_WAIT_FOR_DATA;
-    if (waiting && n->paper.deadline <= node->now)
+    bool waiting = n->paper->state == PAPER_FIRST_HANDSHAKE || n->paper->state == PAPER_WAIT_FOR_DATA;
+    if (waiting && n->paper->deadline <= node->now)
         timed_out(node, n);
-    if (n->paper.state == PAPER_INIT && (n->paper.deadline <= node->now || !n->paper.object))
+    if (n->paper->state == PAPER_INIT && (n->paper->deadline <= node->now || !n->paper->object))
         init(node, n);
-    if (n->paper.state == PAPER_SECOND_HANDSHAKE)
+    if (n->paper->state == PAPER_SECOND_HANDSHAKE)
         second_handshake(node, n);
 }
 
@@ -224,20 +226,22 @@ void throng_paper_step(throng_node *node)
 
 void throng_paper_heard_offer(throng_node *node, throng_neighbour *n, throng_link *link, const throng_chunk_set *set)
 {
-    if (n->paper.state != PAPER_FIRST_HANDSHAKE || n->paper.object != link->object)
+    if (!n->paper)
         return;
-    if (node->now > n->paper.asked_at)
-        throng_rtt_sample(n, node->now, node->now - n->paper.asked_at);
+    if (n->paper->state != PAPER_FIRST_HANDSHAKE || n->paper->object != link->object)
+        return;
+    if (node->now > n->paper->asked_at)
+        throng_rtt_sample(n, node->now, node->now - n->paper->asked_at);
     throng_paper_forget(node, n);
-    if (throng_intervals_new(&n->paper.offered, &node->alloc, THRONG_CHUNK_SET_INTERVALS_MAX) < 0)
+    if (throng_intervals_new(&n->paper->offered, &node->alloc, THRONG_CHUNK_SET_INTERVALS_MAX) < 0)
         return;
     throng_chunk_walk walk = throng_chunk_set_walk(set);
     throng_interval told;
     while (throng_chunk_walk_next(&walk, &told))
         if (told.first < link->object->geometry.chunks)
-            (void)!throng_intervals_insert(n->paper.offered, told.first, told.end);
-    n->paper.retries = 0;
-    if (throng_intervals_count(n->paper.offered) == 0)
+            (void)!throng_intervals_insert(n->paper->offered, told.first, told.end);
+    n->paper->retries = 0;
+    if (throng_intervals_count(n->paper->offered) == 0)
         throng_paper_declined(node, n, link->object);
     else
         set_state(node, n, PAPER_SECOND_HANDSHAKE, node->now);
@@ -246,15 +250,17 @@ void throng_paper_heard_offer(throng_node *node, throng_neighbour *n, throng_lin
 /* It can provide nothing of this object now: another object is tried, or this one again after a while. */
 void throng_paper_declined(throng_node *node, throng_neighbour *n, throng_object *object)
 {
-    if (n->paper.object != object || n->paper.state != PAPER_FIRST_HANDSHAKE)
+    if (!n->paper)
         return;
-    n->paper.declined |= 1u << (object->serial % 32);
+    if (n->paper->object != object || n->paper->state != PAPER_FIRST_HANDSHAKE)
+        return;
+    n->paper->declined |= 1u << (object->serial % 32);
     if (!pick_object(node, n)) {
         /* All were tried. A newcomer has nothing at first; severing for good would leave newcomers alone. */
-        n->paper.declined = 0;
-        n->paper.state = PAPER_INIT;
-        n->paper.deadline = node->now + 5 * node->config.seek_interval;
-        throng_node_wake(node, n->paper.deadline);
+        n->paper->declined = 0;
+        n->paper->state = PAPER_INIT;
+        n->paper->deadline = node->now + 5 * node->config.seek_interval;
+        throng_node_wake(node, n->paper->deadline);
         return;
     }
     set_state(node, n, PAPER_INIT, node->now);
@@ -262,10 +268,12 @@ void throng_paper_declined(throng_node *node, throng_neighbour *n, throng_object
 
 void throng_paper_heard_chunk(throng_node *node, throng_neighbour *n, throng_object *object, uint32_t chunk)
 {
-    if (n->paper.state != PAPER_WAIT_FOR_DATA || n->paper.object != object)
+    if (!n->paper)
         return;
-    (void)!throng_intervals_remove(n->paper.offered, chunk, chunk + 1);
-    n->paper.retries = 0;
-    if (++n->paper.arrived >= n->paper.asked)
+    if (n->paper->state != PAPER_WAIT_FOR_DATA || n->paper->object != object)
+        return;
+    (void)!throng_intervals_remove(n->paper->offered, chunk, chunk + 1);
+    n->paper->retries = 0;
+    if (++n->paper->arrived >= n->paper->asked)
         burst_over(node, n);
 }

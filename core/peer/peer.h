@@ -56,10 +56,12 @@ typedef struct throng_unit {
     uint8_t attempts;    /* that failed */
     uint8_t *page;       /* a page's bytes, until they are verified; a metachunk's are with the host */
     uint32_t page_size;
-    uint32_t supplier[THRONG_METACHUNK_CHUNKS];        /* neighbour serials; NO_SUPPLIER: seeder or host */
-    uint64_t digest[THRONG_METACHUNK_CHUNKS];          /* keyed digests of what they sent */
-    uint32_t failed_supplier[THRONG_METACHUNK_CHUNKS]; /* of the attempt that failed */
-    uint64_t failed_digest[THRONG_METACHUNK_CHUNKS];
+    struct throng_supply {
+        uint64_t digest;        /* keyed, of what was sent */
+        uint64_t failed_digest; /* in the attempt that failed */
+        uint32_t supplier;      /* neighbour's serial; NO_SUPPLIER: seeder or host */
+        uint32_t failed_supplier;
+    } of[]; /* a chunk each */
 } throng_unit;
 
 typedef struct throng_object {
@@ -103,8 +105,8 @@ typedef struct throng_object {
 
 /* A chunk asked of a neighbour. */
 typedef struct throng_flight {
-    throng_time asked_at;
-    throng_object *object; /* NULL: answered, or let go */
+    uint32_t asked_at; /* microseconds, modulo 2^32 */
+    uint32_t object;   /* its serial; 0: answered, or let go */
     uint32_t chunk;
     uint32_t request;
 } throng_flight;
@@ -132,7 +134,7 @@ typedef struct throng_upload {
     throng_object *object;
     uint32_t request;
     uint32_t first, end;
-    throng_time asked_at;
+    uint32_t asked_at; /* microseconds, modulo 2^32 */
 } throng_upload;
 
 /* Paper, Fig. 4: the receive side's state for one neighbour. */
@@ -215,14 +217,13 @@ typedef struct throng_neighbour {
 
     throng_rate rate;         /* chunks it gave us */
     throng_time rtt, rtt_var; /* asking to first chunk, smoothed (RFC 6298) */
-    throng_minimum rtt_min;
     bool time_heard;
     uint16_t time_echo_ms;
-    throng_minimum out_base, in_base; /* one-way delay, clock difference included, ms */
-    int32_t out_queue_ms, in_queue_ms;
-    throng_time out_queue_at, in_queue_at;
+    throng_minimum out_base; /* one-way delay to it, clock difference included, ms */
+    int32_t out_queue_ms;
+    throng_time out_queue_at;
 
-    throng_paper paper;
+    throng_paper *paper; /* profile paper alone */
 } throng_neighbour;
 
 struct throng_node {
@@ -300,6 +301,7 @@ int throng_object_new(throng_node *node, const throng_hash *id, uint64_t size, u
                       throng_object **ret);
 void throng_object_free(throng_node *node, throng_object *object);
 throng_object *throng_object_find(const throng_node *node, throng_tag tag);
+throng_object *throng_object_by_serial(const throng_node *node, uint32_t serial);
 bool throng_object_stored(const throng_object *object, uint32_t chunk);
 void throng_object_mark_stored(throng_object *object, uint32_t chunk, bool stored);
 void throng_object_put_back(throng_object *object, uint32_t first, uint32_t end); /* into todo, what is not stored */
@@ -314,6 +316,7 @@ bool throng_object_is_small(const throng_object *object);
 throng_unit *throng_unit_find(const throng_object *object, uint32_t unit);
 /* The open unit of a number, opened if need be. NULL at the limit or out of memory. */
 throng_unit *throng_unit_open(throng_node *node, throng_object *object, uint32_t unit);
+size_t throng_unit_bytes(const throng_unit *unit); /* of its block */
 void throng_unit_close(throng_node *node, throng_object *object, throng_unit *unit);
 uint64_t throng_unit_digest(const throng_node *node, const uint8_t *bytes, size_t size);
 /* Asks the host to check a unit that is whole, if its hash is known. */
@@ -363,6 +366,8 @@ void throng_flight_close(throng_node *node, throng_neighbour *neighbour, throng_
 /* Lets go of what was asked and not answered: its chunks may be asked of others. request 0: every one. */
 void throng_flights_let_go(throng_node *node, throng_neighbour *neighbour, uint32_t request);
 void throng_flights_trim(throng_neighbour *neighbour);
+/* How long ago it was asked for; less than 71 minutes. */
+throng_time throng_flight_age(const throng_node *node, const throng_flight *flight);
 uint32_t throng_request_number(throng_node *node, throng_neighbour *neighbour);
 bool throng_request_is_ours(const throng_neighbour *neighbour, uint32_t request);
 

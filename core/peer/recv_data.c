@@ -14,8 +14,10 @@ static void let_go_overtaken(throng_node *node, throng_neighbour *n, const thron
         throng_flight *flight = &n->flights[(n->flights_head + i) & (n->flights_capacity - 1)];
         if (!flight->object)
             continue;
-        throng_object_put_back(flight->object, flight->chunk, flight->chunk + 1);
-        flight->object = NULL;
+        throng_object *object = throng_object_by_serial(node, flight->object);
+        if (object)
+            throng_object_put_back(object, flight->chunk, flight->chunk + 1);
+        flight->object = 0;
         n->flights_live--;
         node->in_flight--;
     }
@@ -25,7 +27,7 @@ static void close_flight(throng_node *node, throng_neighbour *n, throng_link *li
 {
     throng_flight *flight = throng_flight_find(n, link->object, data->chunk);
     if (flight) {
-        throng_rtt_sample(n, node->now, node->now - flight->asked_at);
+        throng_rtt_sample(n, node->now, throng_flight_age(node, flight));
         let_go_overtaken(node, n, flight);
         throng_flight_close(node, n, flight);
     } else if (data->request == link->any_request && link->any_left > 0) {
@@ -75,9 +77,9 @@ static int store(throng_node *node, throng_neighbour *n, throng_object *object, 
     }
     uint32_t i = data->chunk - unit->first;
     unit->got |= (uint16_t)(1u << i);
-    unit->supplier[i] = n->seeder ? NO_SUPPLIER : n->serial;
+    unit->of[i].supplier = n->seeder ? NO_SUPPLIER : n->serial;
     if (!n->seeder || (unit->suspect >> i & 1))
-        unit->digest[i] = throng_unit_digest(node, data->body, data->body_size);
+        unit->of[i].digest = throng_unit_digest(node, data->body, data->body_size);
     throng_object_mark_stored(object, data->chunk, true);
     (void)!throng_intervals_remove(object->todo, data->chunk, data->chunk + 1);
     throng_unit_check(node, object, unit);

@@ -32,7 +32,7 @@ static void upload_advance(throng_node *node, throng_neighbour *n)
 static void expire_uploads(throng_node *node, throng_neighbour *n)
 {
     throng_upload *upload;
-    while ((upload = upload_head(n)) && node->now - upload->asked_at > UPLOAD_PATIENCE) {
+    while ((upload = upload_head(n)) && (uint32_t)node->now - upload->asked_at > UPLOAD_PATIENCE) {
         node->stats.tit_for_tat_refused++;
         uint32_t left = upload->end - upload->first;
         n->uploads_chunks -= left;

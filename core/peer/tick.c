@@ -13,13 +13,15 @@ static void flights_overdue(throng_node *node, throng_neighbour *n)
 {
     throng_time timeout = throng_flight_timeout(n);
     throng_flights_trim(n);
-    if (n->flights_count == 0 || node->now - n->flights[n->flights_head].asked_at < timeout)
+    if (n->flights_count == 0 || throng_flight_age(node, &n->flights[n->flights_head]) < timeout)
         return;
     while (n->flights_count > 0) {
         throng_flight *flight = &n->flights[n->flights_head];
-        if (node->now - flight->asked_at < timeout)
+        if (throng_flight_age(node, flight) < timeout)
             break;
-        throng_object_put_back(flight->object, flight->chunk, flight->chunk + 1);
+        throng_object *object = throng_object_by_serial(node, flight->object);
+        if (object)
+            throng_object_put_back(object, flight->chunk, flight->chunk + 1);
         throng_flight_close(node, n, flight);
         throng_flights_trim(n);
     }
@@ -44,7 +46,8 @@ static void neighbour_tick(throng_node *node, throng_neighbour *n)
     if (node->config.profile == THRONG_PROFILE_THRONG)
         flights_overdue(node, n);
     if (n->flights_count > 0)
-        again = sooner(again, n->flights[n->flights_head].asked_at + throng_flight_timeout(n));
+        again =
+            sooner(again, node->now + throng_flight_timeout(n) - throng_flight_age(node, &n->flights[n->flights_head]));
     for (uint32_t i = 0; i < n->links_count; i++) {
         throng_link *link = &n->links[i];
         if (link->any_left > 0 && !n->seeder && node->now - link->any_at > ANY_PATIENCE)

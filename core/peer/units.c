@@ -51,6 +51,11 @@ static int table_widen(throng_node *node, throng_object *object)
     return 0;
 }
 
+size_t throng_unit_bytes(const throng_unit *unit)
+{
+    return sizeof *unit + (unit->end - unit->first) * sizeof unit->of[0];
+}
+
 throng_unit *throng_unit_open(throng_node *node, throng_object *object, uint32_t number)
 {
     throng_unit *unit = throng_unit_find(object, number);
@@ -60,11 +65,14 @@ throng_unit *throng_unit_open(throng_node *node, throng_object *object, uint32_t
         return NULL;
     if (2 * (object->units_open + 1) > object->units_capacity && table_widen(node, object) < 0)
         return NULL;
-    unit = throng_node_alloc(node, sizeof *unit);
+    uint32_t first, end;
+    throng_geometry_unit_chunks(&object->geometry, number, &first, &end);
+    unit = throng_node_alloc(node, sizeof *unit + (end - first) * sizeof unit->of[0]);
     if (!unit)
         return NULL;
     unit->unit = number;
-    throng_geometry_unit_chunks(&object->geometry, number, &unit->first, &unit->end);
+    unit->first = first;
+    unit->end = end;
     table_put(object, unit);
     object->units_open++;
     return unit;
@@ -88,7 +96,7 @@ void throng_unit_close(throng_node *node, throng_object *object, throng_unit *un
     }
     object->units_open--;
     throng_node_release(node, unit->page, unit->page_size);
-    throng_node_release(node, unit, sizeof *unit);
+    throng_node_release(node, unit, throng_unit_bytes(unit));
 }
 
 void throng_unit_check(throng_node *node, throng_object *object, throng_unit *unit)
@@ -123,9 +131,9 @@ void throng_units_check_waiting(throng_node *node, throng_object *object)
 static void blame(throng_node *node, const throng_unit *unit)
 {
     for (uint32_t i = 0; i < unit->end - unit->first; i++) {
-        if (!(unit->suspect >> i & 1) || unit->failed_digest[i] == unit->digest[i])
+        if (!(unit->suspect >> i & 1) || unit->of[i].failed_digest == unit->of[i].digest)
             continue;
-        throng_neighbour *liar = throng_neighbour_by_serial(node, unit->failed_supplier[i]);
+        throng_neighbour *liar = throng_neighbour_by_serial(node, unit->of[i].failed_supplier);
         if (liar && !liar->gone)
             throng_neighbour_ban(node, liar);
     }
@@ -150,9 +158,9 @@ void throng_unit_passed(throng_node *node, throng_object *object, throng_unit *u
 static uint32_t sole_supplier(const throng_unit *unit)
 {
     for (uint32_t i = 1; i < unit->end - unit->first; i++)
-        if (unit->supplier[i] != unit->supplier[0])
+        if (unit->of[i].supplier != unit->of[0].supplier)
             return NO_SUPPLIER;
-    return unit->supplier[0];
+    return unit->of[0].supplier;
 }
 
 void throng_unit_failed(throng_node *node, throng_object *object, throng_unit *unit)
@@ -163,11 +171,11 @@ void throng_unit_failed(throng_node *node, throng_object *object, throng_unit *u
         throng_neighbour_ban(node, liar);
     for (uint32_t i = 0; i < unit->end - unit->first; i++) {
         throng_object_mark_stored(object, unit->first + i, false);
-        if (unit->supplier[i] == NO_SUPPLIER)
+        if (unit->of[i].supplier == NO_SUPPLIER)
             continue;
         unit->suspect |= (uint16_t)(1u << i);
-        unit->failed_supplier[i] = unit->supplier[i];
-        unit->failed_digest[i] = unit->digest[i];
+        unit->of[i].failed_supplier = unit->of[i].supplier;
+        unit->of[i].failed_digest = unit->of[i].digest;
     }
     unit->got = 0;
     unit->checking = false;

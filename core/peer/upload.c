@@ -3,7 +3,7 @@
 
 static int ring_widen(throng_node *node, throng_neighbour *n)
 {
-    uint32_t wider = n->uploads_capacity ? n->uploads_capacity * 2 : 4;
+    uint32_t wider = n->uploads_capacity ? n->uploads_capacity * 2 : 2;
     if (wider > UPLOADS_MAX)
         return THRONG_ERR_FULL;
     throng_upload *grown = throng_node_alloc(node, wider * sizeof *grown);
@@ -86,7 +86,7 @@ static uint32_t queue_held(throng_node *node, throng_neighbour *n, const throng_
 uint32_t throng_upload_request(throng_node *node, throng_neighbour *n, throng_object *object,
                                const throng_request *request)
 {
-    throng_upload base = {.object = object, .request = request->request, .asked_at = node->now};
+    throng_upload base = {.object = object, .request = request->request, .asked_at = (uint32_t)node->now};
     const throng_link *lacking = request->any > 0 ? throng_link_find(n, object) : NULL;
     uint32_t most = request->any > 0 ? request->any : node->config.window_max;
     most = least(most, node->config.window_max - least(n->uploads_chunks, node->config.window_max));
