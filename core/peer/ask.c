@@ -136,7 +136,8 @@ static void ask_gifts(throng_node *node, throng_neighbour *n, throng_link *link,
     uint32_t target = throng_window_of(node, n);
     if (target > todo)
         target = todo;
-    bool due = link->any_left <= target / 2 || node->now - link->any_at >= GIFT_AGAIN;
+    throng_time again = GIFT_AGAIN << (link->any_unanswered < 3 ? link->any_unanswered : 3);
+    bool due = link->any_left <= target / 2 || node->now - link->any_at >= again;
     if (!due || target == 0 || object->join_at != THRONG_NEVER)
         return;
     throng_intervals *spoken_for;
@@ -147,6 +148,7 @@ static void ask_gifts(throng_node *node, throng_neighbour *n, throng_link *link,
          at = gap.end)
         (void)!throng_intervals_insert(spoken_for, gap.first, gap.end);
     link->any_request = throng_request_number(node, n);
+    link->any_unanswered += link->any_unanswered < 3;
     link->any_left = target;
     link->any_at = node->now;
     throng_request_encode(w, object->tag, link->any_request, target, spoken_for, node->config.handshake_intervals, NULL,
@@ -254,7 +256,9 @@ static void ask_neighbour(throng_node *node, throng_neighbour *n)
             else if (n->busy_until <= node->now)
                 ask_named(node, n, link, &w);
         }
-        if (link->told_version != object->have_version && node->now - link->told_at >= node->config.have_interval &&
+        /* A seeder that chooses hears it with every request. */
+        if (!takes_gifts(n, object) && link->told_version != object->have_version &&
+            node->now - link->told_at >= node->config.have_interval &&
             node->now - n->sent_at >= node->config.have_interval) {
             link->tell_have = true;
             throng_neighbour_due(node, n);

@@ -123,6 +123,7 @@ typedef struct throng_link {
     uint32_t any_left;    /* chunks of its own choice still to come */
     uint32_t any_request; /* … and the request that asked for them */
     throng_time any_at;
+    uint8_t any_unanswered; /* asked for again since the last of them came */
     bool get_manifest;      /* ask it for parts of the manifest */
     uint64_t give_parts[2]; /* parts of our manifest it asked for */
     bool tell_have;

@@ -31,6 +31,7 @@ static void close_flight(throng_node *node, throng_neighbour *n, throng_link *li
         let_go_overtaken(node, n, flight);
         throng_flight_close(node, n, flight);
     } else if (data->request == link->any_request && link->any_left > 0) {
+        link->any_unanswered = 0;
         link->any_left--;
         if (n->rtt == 0)
             throng_rtt_sample(n, node->now, node->now - link->any_at);

@@ -18,6 +18,16 @@ static void say_busy(throng_node *node, throng_neighbour *n, const throng_reques
     n->busy_due = true;
 }
 
+/* What stands in the queue of those who have proven their address: others' requests may be forged, and must not make us
+ * refuse anyone. */
+static uint32_t chunks_waiting(const throng_node *node)
+{
+    uint32_t chunks = 0;
+    for (const throng_neighbour *n = node->uploaders; n; n = n->uploader_next)
+        chunks += n->proven ? n->uploads_chunks : 0;
+    return chunks;
+}
+
 /* Only known neighbours come here with an object that is not ours: they have another one in common with us. */
 static int no_file(throng_neighbour *n, throng_tag object)
 {
@@ -46,7 +56,7 @@ int throng_recv_request(throng_node *node, throng_neighbour *n, throng_reader *r
         link->tell_have = !paper;
         return 0;
     }
-    throng_time wait = throng_pace_wait(node, node->uploads_chunks);
+    throng_time wait = throng_pace_wait(node, chunks_waiting(node));
     if (!paper && wait > node->config.busy_after) {
         say_busy(node, n, &request, wait);
         return 0;

@@ -211,6 +211,32 @@ static void request_bounded_by_a_slice_is_answered_out_of_the_slice(void **state
     throng_node_free(node);
 }
 
+static void ask_for(throng_node *node, throng_neighbour *n, throng_interval want)
+{
+    uint8_t bytes[64];
+    throng_writer w = throng_writer_on(bytes, sizeof bytes);
+    throng_request_encode(&w, node->objects[0]->tag, 77, 0, NULL, 0, &want, 1);
+    throng_reader r = throng_reader_on(bytes + 1, throng_writer_size(&w) - 1);
+    assert_int_equal(throng_recv_request(node, n, &r), 0);
+}
+
+static void forged_requests_make_nobody_busy(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    throng_object *object = object_of(node, 128 * 1024);
+    throng_object_verified(node, object, 0, 128);
+    throng_neighbour *forged = neighbour_with(node, 0, 0, 1), *real = neighbour_with(node, 1, 0, 1);
+    forged->proven = false;
+    ask_for(node, forged, (throng_interval){0, 128});
+    ask_for(node, real, (throng_interval){0, 100});
+    assert_false(real->busy_due);
+    assert_int_equal(real->uploads_chunks, 100);
+    throng_neighbour *late = neighbour_with(node, 2, 0, 1);
+    ask_for(node, late, (throng_interval){0, 4});
+    assert_true(late->busy_due); /* a real queue does */
+    throng_node_free(node);
+}
+
 static void window_holds_what_arrived_and_falls_to_it(void **state)
 {
     throng_node *node = node_of(THRONG_PROFILE_THRONG);
@@ -281,6 +307,7 @@ int main(void)
         cmocka_unit_test(choice_finishes_a_unit_before_it_begins_another),
         cmocka_unit_test(choice_never_names_a_chunk_twice),
         cmocka_unit_test(request_bounded_by_a_slice_is_answered_out_of_the_slice),
+        cmocka_unit_test(forged_requests_make_nobody_busy),
         cmocka_unit_test(window_holds_what_arrived_and_falls_to_it),
         cmocka_unit_test(node_with_a_heap_that_fails_anywhere_stays_whole),
     };
