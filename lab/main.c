@@ -23,10 +23,11 @@ enum {
     NODES_FIXED = 1,              /* the server */
     FDS_EACH = 16,                /* of a client: namespace, device, peer, HTTP, timers */
     BYTES_EACH = 3 * 1024 * 1024, /* of a client: peer, HTTP, kernel's namespace */
+    PROBE_NODES = 2,
     SETS_MAX = 32,
 };
 
-enum { OPTION_JSON = 256, OPTION_KEYS, OPTION_SET, OPTION_SEED, OPTION_LIVE, OPTION_CSV, OPTION_THRONG };
+enum { OPTION_JSON = 256, OPTION_KEYS, OPTION_SET, OPTION_SEED, OPTION_LIVE, OPTION_CSV, OPTION_THRONG, OPTION_PROBE };
 
 typedef struct arguments {
     const char *path;
@@ -38,6 +39,7 @@ typedef struct arguments {
     bool json;
     bool keys;
     bool live;
+    bool probe;
 } arguments;
 
 static const struct argp_option options[] = {
@@ -47,6 +49,7 @@ static const struct argp_option options[] = {
     {"live", OPTION_LIVE, NULL, 0, "a line each second on standard error", 0},
     {"csv", OPTION_CSV, "FILE", 0, "one line for each client", 0},
     {"throng", OPTION_THRONG, "FILE", 0, "the throng program (beside this one: ../cli/throng, or throng)", 0},
+    {"probe", OPTION_PROBE, NULL, 0, "measures how true the emulated lines are, and ends: no server, no clients", 0},
     {"keys", OPTION_KEYS, NULL, 0, "lists the keys of scenarios, and ends", 0},
     {NULL, 0, NULL, 0, NULL, 0},
 };
@@ -74,6 +77,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_THRONG:
         a->throng = argument;
+        return 0;
+    case OPTION_PROBE:
+        a->probe = true;
         return 0;
     case OPTION_KEYS:
         a->keys = true;
@@ -160,14 +166,14 @@ typedef struct lab {
     lab_result result;
 } lab;
 
-static int make_nodes(lab *l)
+static int make_nodes(lab *l, bool probe)
 {
     const char *what;
     if (geteuid() != 0) {
         fprintf(stderr, "throng-lab: emulated lines take network namespaces, and these take root\n");
         return EXIT_NO_LAB;
     }
-    l->nodes_count = (uint32_t)l->scenario.nodes + NODES_FIXED;
+    l->nodes_count = (probe ? PROBE_NODES : (uint32_t)l->scenario.nodes) + NODES_FIXED;
     l->nodes = calloc(l->nodes_count, sizeof *l->nodes);
     if (!l->nodes)
         return EXIT_FAILED_RUN;
@@ -207,6 +213,15 @@ static void note_machine(lab_result *result)
                     (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
     if (getloadavg(&result->load, 1) != 1)
         result->load = 0;
+}
+
+/* The lines alone. */
+static int probe_in(lab *l)
+{
+    if (!start_network(l))
+        return EXIT_FAILED_RUN;
+    lab_result_print_probe(stdout, &l->result.accuracy);
+    return fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED_RUN;
 }
 
 static int run_in(lab *l, const arguments *a, const char *throng)
@@ -276,10 +291,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "throng-lab: no throng program beside this one; tell with --throng where it is\n");
         code = EXIT_FAILED_RUN;
     } else
-        code = make_nodes(l);
+        code = make_nodes(l, a.probe);
     signal(SIGPIPE, SIG_IGN);
     if (code == EXIT_OK)
-        code = run_in(l, &a, throng);
+        code = a.probe ? probe_in(l) : run_in(l, &a, throng);
     lab_emulator_stop(l->emulator);
     if (l->nodes)
         lab_netns_close(l->nodes, l->nodes_count);

@@ -27,7 +27,14 @@ typedef struct probe {
     uint32_t seen;
     double late_us[LOSS_PACKETS]; /* from sendto on */
     double at_us[LOSS_PACKETS];
+    uint32_t number[LOSS_PACKETS]; /* in the order of sending */
 } probe;
+
+/* What a packet begins with. */
+typedef struct stamp {
+    double at_us;
+    uint32_t number;
+} stamp;
 
 static double clock_us(void)
 {
@@ -71,9 +78,9 @@ static double stamp_of(struct msghdr *message)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c))
         if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
-            struct timespec stamp;
-            memcpy(&stamp, CMSG_DATA(c), sizeof stamp);
-            return (double)stamp.tv_sec * 1e6 + (double)stamp.tv_nsec / 1e3;
+            struct timespec at;
+            memcpy(&at, CMSG_DATA(c), sizeof at);
+            return (double)at.tv_sec * 1e6 + (double)at.tv_nsec / 1e3;
         }
     return clock_us();
 }
@@ -87,13 +94,14 @@ static void receive(probe *p)
         struct msghdr message = {
             .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
         ssize_t got = recvmsg(p->in, &message, 0);
-        double sent;
+        stamp sent;
         if (got < (ssize_t)sizeof sent)
             return;
         memcpy(&sent, bytes, sizeof sent);
         if (p->seen < LOSS_PACKETS) {
+            p->number[p->seen] = sent.number;
             p->at_us[p->seen] = stamp_of(&message);
-            p->late_us[p->seen] = p->at_us[p->seen] - sent;
+            p->late_us[p->seen] = p->at_us[p->seen] - sent.at_us;
             p->seen++;
         }
     }
@@ -109,10 +117,10 @@ static void receive_until(probe *p, double until_us)
     }
 }
 
-static void send_one(probe *p, size_t size)
+static void send_one(probe *p, uint32_t number, size_t size)
 {
     char bytes[BURST_BYTES] = {0};
-    double now = clock_us();
+    stamp now = {clock_us(), number};
     memcpy(bytes, &now, sizeof now);
     (void)!sendto(p->out, bytes, size, 0, (const struct sockaddr *)&p->to, sizeof p->to);
 }
@@ -123,7 +131,7 @@ static void send_many(probe *p, uint32_t count, size_t size, double interval_us,
     double next = clock_us();
     p->seen = 0;
     for (uint32_t i = 0; i < count; i++) {
-        send_one(p, size);
+        send_one(p, i, size);
         next += interval_us;
         if (interval_us > 0)
             receive_until(p, next);
@@ -161,8 +169,8 @@ static void probe_rate(probe *p, lab_accuracy *ret, const lab_access *access, do
         return;
     send_many(p, count, BURST_BYTES, 0, travel_us + 1e5 + 2 * count * bits * 1e6 / (double)slower);
     double passed = p->seen > 1 ? p->at_us[p->seen - 1] - p->at_us[0] : 0;
-    if (passed > 0)
-        ret->rate_measured_bps = (p->seen - 1) * bits * 1e6 / passed;
+    if (passed > 0) /* lost ones had their time on the first line */
+        ret->rate_measured_bps = (p->number[p->seen - 1] - p->number[0]) * bits * 1e6 / passed;
 }
 
 static void probe_loss(probe *p, lab_accuracy *ret, double loss, double travel_us, double per_byte_us)

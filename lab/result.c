@@ -59,18 +59,23 @@ static double each(const lab_result *r, double total)
     return r->measured ? total / (double)r->measured : 0;
 }
 
-static void print_accuracy(FILE *out, const lab_result *r)
+void lab_result_print_probe(FILE *out, const lab_accuracy *a)
 {
-    const lab_accuracy *a = &r->accuracy;
-    const lab_lateness *l = &r->lateness;
     fprintf(out, "emulator       delay %.2f ms %+.3f (p99 %+.3f); rate %.1f kbit/s %+.2f %%", a->delay_us / 1e3,
             a->delay_error_us / 1e3, a->delay_error_p99_us / 1e3, a->rate_bps / 1e3,
             a->rate_bps > 0 ? 100 * (a->rate_measured_bps / a->rate_bps - 1) : 0);
     if (a->loss_packets)
         fprintf(out, "; loss %.2f %% measured %.2f (%u packets)", 100 * a->loss, 100 * a->loss_measured,
                 a->loss_packets);
+    fputc('\n', out);
+}
+
+static void print_accuracy(FILE *out, const lab_result *r)
+{
+    const lab_lateness *l = &r->lateness;
+    lab_result_print_probe(out, &r->accuracy);
     fprintf(out,
-            "\n  in the run   %" PRIu64 " packets, late by %.3f ms (p99 %.3f, most %.2f); %" PRIu64
+            "  in the run   %" PRIu64 " packets, late by %.3f ms (p99 %.3f, most %.2f); %" PRIu64
             " lost as configured, %" PRIu64 " for lack of room\n",
             l->packets, l->median_us / 1e3, l->p99_us / 1e3, l->max_us / 1e3, l->lost, l->no_room);
     fprintf(out,

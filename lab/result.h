@@ -43,6 +43,8 @@ typedef struct lab_result {
 } lab_result;
 
 void lab_result_print(FILE *out, const lab_scenario *scenario, lab_result *result);
+/* What was found out about the lines before a run. */
+void lab_result_print_probe(FILE *out, const lab_accuracy *accuracy);
 /* One line. False when out of memory. */
 bool lab_result_print_json(FILE *out, const lab_scenario *scenario, lab_result *result);
 

@@ -1,0 +1,125 @@
+#!/bin/sh
+# A short run of the lab with everything real, and that nothing of it is left, after kill -9 of the driver either.
+#   run.sh THRONG-LAB THRONG SCENARIO
+set -u
+lab=$1
+throng=$2
+scenario=$3
+out=$(mktemp -d) || exit 1
+driver=
+trap 'rm -rf "$out"; [ -z "$driver" ] || kill -9 "$driver" 2>/dev/null' EXIT
+number=0
+
+result() { # ok or "not ok", what
+    number=$((number + 1))
+    echo "$1 $number - $2"
+}
+
+note() {
+    sed 's/^/# /' "$1"
+}
+
+short() {
+    exec "$lab" "$scenario" --throng "$throng" --json --set run.duration="$1" --set run.warmup=0 --set run.nodes=30 \
+        --set object.size=32K --set server.mode=crowd
+}
+
+descendants() { # of a process, itself first
+    echo "$1"
+    for child in $(cat /proc/"$1"/task/*/children 2>/dev/null); do
+        descendants "$child"
+    done
+}
+
+namespaces() { # that a process holds by descriptors
+    ls -l /proc/"$1"/fd 2>/dev/null | sed -n 's/.* -> \(net:\[[0-9]*\]\)$/\1/p' | grep -v -F "$(readlink /proc/self/ns/net)"
+}
+
+# Whether one of the namespaces in $out/namespaces lives, by a process in it, a descriptor or a mount.
+held() {
+    ls -l /proc/[0-9]*/ns/net /proc/[0-9]*/fd /proc/[0-9]*/task/*/ns/net 2>/dev/null |
+        sed -n 's/.* -> \(net:\[[0-9]*\]\)$/\1/p' | sort -u | grep -F -x -f "$out/namespaces" >/dev/null
+}
+
+anything_left() {
+    for pid in $(cat "$out/processes"); do
+        [ ! -e /proc/"$pid" ] || grep -q '^State:.*[ZX] (' /proc/"$pid"/status 2>/dev/null || return 0
+    done
+    held && return 0
+    [ -e "$(cat "$out/directory")" ]
+}
+
+wait_until_gone() { # within 30 s
+    tries=300
+    while anything_left; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || return 1
+        sleep 0.1
+    done
+}
+
+# Once the server serves: what there is of the run.
+take_note_of() {
+    tries=300
+    until [ "$(descendants "$1" | wc -l)" -ge 5 ]; do # driver, keeper, throng, throngd, nginx
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] && [ -e /proc/"$1" ] || return 1
+        sleep 0.1
+    done
+    descendants "$1" >"$out/processes"
+    namespaces "$1" >"$out/namespaces"
+    for pid in $(cat "$out/processes"); do
+        tr '\0' '\n' <"/proc/$pid/cmdline" | sed -n 's|^\(/.*/throng-lab-......\)/site$|\1|p'
+    done 2>/dev/null | head -n 1 >"$out/directory"
+    [ -s "$out/namespaces" ] && [ -s "$out/directory" ]
+}
+
+"$lab" "$scenario" --throng "$throng" --probe >"$out/json" 2>"$out/err"
+code=$?
+if [ "$code" -eq 77 ]; then
+    echo "1..0 # SKIP $(head -n 1 "$out/err")"
+    exit 0
+fi
+echo "1..6"
+
+short 4s >"$out/json" 2>"$out/err" &
+driver=$!
+take_note_of "$driver" && result ok "a run has namespaces, processes and a directory" ||
+    result "not ok" "a run has namespaces, processes and a directory"
+wait "$driver"
+code=$?
+driver=
+if [ "$code" -eq 0 ] && jq -e '.arrived > 5 and .completed == .arrived and .by_crowd > .by_http' "$out/json" >/dev/null; then
+    result ok "all clients complete, most of them in the crowd"
+else
+    result "not ok" "all clients complete, most of them in the crowd (exit $code)"
+    note "$out/err"
+    note "$out/json"
+fi
+if jq -e '.emulator | (.rate_measured_bps / .rate_bps - 1 | fabs) < 0.02 and (.delay_error_us | fabs) < 5000 and .no_room == 0' \
+    "$out/json" >/dev/null; then
+    result ok "delay and rate of the lines are what they should be"
+else
+    result "not ok" "delay and rate of the lines are what they should be"
+    note "$out/json"
+fi
+wait_until_gone && result ok "nothing is left after a run" || result "not ok" "nothing is left after a run"
+
+short 30s >"$out/json" 2>"$out/err" &
+driver=$!
+take_note_of "$driver"
+kill -9 "$driver"
+wait "$driver" 2>/dev/null
+driver=
+wait_until_gone && result ok "nothing is left after kill -9 of the driver" ||
+    result "not ok" "nothing is left after kill -9 of the driver"
+
+echo "[run]
+nodes = many" >"$out/bad.scenario"
+"$lab" "$out/bad.scenario" 2>"$out/err"
+if [ $? -eq 3 ] && grep -q 'bad.scenario:2: nodes = many: not a whole number' "$out/err"; then
+    result ok "a bad scenario is named with its line"
+else
+    result "not ok" "a bad scenario is named with its line"
+    note "$out/err"
+fi
