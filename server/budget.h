@@ -5,10 +5,10 @@
  * second that ends at a look, HTTP + UDP <= uplink whenever HTTP alone does not pass it, less what HTTP adds until the
  * next look: a margin is kept back for that.
  *
- * What nginx reports as sent, the kernel may hold for seconds yet: a body of 128 KB goes into a socket's buffer at once,
- * and leaves as the line allows. So HTTP's bytes count as waiting until the line has had the time to carry them, and
- * while more than BUDGET_WAITING_SLOTS of them wait, the seeder is silent: else both would fill the line's queue, and
- * everyone's directions would wait behind it. */
+ * What nginx reports as sent, the kernel may hold for seconds yet: a body of 128 KB goes into a socket's buffer at
+ * once, and leaves as the line allows. So HTTP's bytes count as waiting until the line has had the time to carry them,
+ * and while more than BUDGET_WAITING_SLOTS of them wait, the seeder is silent: else both would fill the line's queue,
+ * and everyone's directions would wait behind it. */
 #ifndef SERVER_BUDGET_H
 #define SERVER_BUDGET_H
 
