@@ -2,6 +2,11 @@
 
 #include <string.h>
 
+enum {
+    FLOOR_PERCENT = 5, /* of the uplink: WELCOME and its like to some hundred newcomers a second at 20 Mbit/s */
+    BUSY_PART = 4,     /* a seeder that sends a quarter of what it may has content to give */
+};
+
 void budget_init(budget *b, uint64_t uplink_bps)
 {
     memset(b, 0, sizeof(*b));
@@ -59,5 +64,20 @@ uint64_t budget_look(budget *b, uint64_t http_total, uint64_t seed_total)
     count_waiting(b, http, seed, slice);
     if (b->waiting > BUDGET_WAITING_SLOTS * slice)
         bytes = 0;
+    uint64_t floor = b->floor_bps / 8 / BUDGET_SLOTS;
+    if (bytes < floor)
+        bytes = floor;
+    b->given_slots[b->slot] = bytes;
     return bytes * 8 * BUDGET_SLOTS;
+}
+
+uint64_t budget_floor(uint64_t uplink_bps)
+{
+    return uplink_bps * FLOOR_PERCENT / 100;
+}
+
+uint64_t budget_http_room(const budget *b)
+{
+    bool busy = sum(b->seed_slots) * BUSY_PART > sum(b->given_slots);
+    return busy ? 0 : b->uplink_bps - budget_floor(b->uplink_bps);
 }

@@ -114,10 +114,12 @@ static void mind_rate(daemon_state *d, throng_time now)
     throng_board_counters *counters = throng_board_counters_of(&d->file.board);
     throng_seeder_stats_get(d->seeder, &stats);
     d->line.uplink_bps = throng_board_uplink_bps(&d->file.board);
+    d->line.floor_bps = throng_board_mode(&d->file.board) == THRONG_CROWD ? budget_floor(d->line.uplink_bps) : 0;
     d->rate_bps = budget_look(&d->line, atomic_load(&counters->http_line_bytes), stats.seed.sent_bytes);
     throng_seeder_set_rate(d->seeder, d->rate_bps);
     atomic_store(&counters->udp_line_bytes, stats.seed.sent_bytes);
     atomic_store(&counters->peers, stats.seed.peers);
+    atomic_store(&counters->http_room_bps, budget_http_room(&d->line));
     throng_board_beat(&d->file.board, now);
 }
 

@@ -36,6 +36,34 @@ void throng_budget_charge(throng_budget *budget, throng_time now, uint64_t rate_
                                                     memory_order_relaxed, memory_order_relaxed));
 }
 
+enum { TURNOUT_SHIFT = 16, TURNOUT_MAX = (1 << TURNOUT_SHIFT) - 1, TURNOUT_SLOTS = 4 };
+
+static uint32_t held(uint64_t word, uint64_t number)
+{
+    return word >> TURNOUT_SHIFT == number ? (uint32_t)(word & TURNOUT_MAX) : 0;
+}
+
+uint32_t throng_turnout_look(throng_turnout *turnout, throng_time now, uint64_t *marked)
+{
+    uint64_t number = now / THRONG_TURNOUT_SLOT + 1;
+    _Atomic uint64_t *slot = &turnout->slots[number % TURNOUT_SLOTS];
+    _Atomic uint64_t *last = &turnout->slots[(number - 1) % TURNOUT_SLOTS];
+    uint64_t word = atomic_load_explicit(slot, memory_order_relaxed);
+
+    if (*marked != number) {
+        uint64_t more;
+        do {
+            uint64_t count = held(word, number);
+            more = number << TURNOUT_SHIFT | (count < TURNOUT_MAX ? count + 1 : count);
+        } while (!atomic_compare_exchange_weak_explicit(slot, &word, more, memory_order_relaxed, memory_order_relaxed));
+        word = more;
+        *marked = number;
+    }
+    uint32_t now_here = held(word, number);
+    uint32_t before = held(atomic_load_explicit(last, memory_order_relaxed), number - 1);
+    return now_here > before ? now_here : before > 0 ? before : 1;
+}
+
 /* IPv4 and TCP headers with timestamps; the same with SYN's options; bytes of payload in a segment on a path of 1,500.
  */
 enum { SEGMENT_HEADERS = 52, SYN_HEADERS = 60, SEGMENT_PAYLOAD = 1448 };

@@ -260,6 +260,11 @@ throng_budget *throng_board_budget(const throng_board *board)
     return &board_head(board)->budget;
 }
 
+throng_turnout *throng_board_turnout(const throng_board *board)
+{
+    return &board_head(board)->turnout;
+}
+
 /* ---- Hashes ---- */
 
 int throng_board_key_of(const throng_board *board, const throng_board_url *url, throng_board_key *ret)

@@ -39,6 +39,7 @@ typedef struct board_header {
 
     _Alignas(BOARD_LINE) throng_board_counters counters;
     _Alignas(BOARD_LINE) throng_budget budget;
+    throng_turnout turnout;
     _Alignas(BOARD_LINE) throng_load load;
 
     _Alignas(BOARD_LINE) board_word want_cursor;

@@ -239,6 +239,24 @@ static void admit_calm_or_daemon_dead_or_unrefusable_is_served(void **state)
     }
 }
 
+static void turnout_counts_each_once_a_slot_and_forgets_who_is_gone(void **state)
+{
+    throng_turnout turnout = {0};
+    uint64_t marked[3] = {0};
+    throng_time now = 1000 * THRONG_SECOND;
+
+    assert_int_equal(throng_turnout_look(&turnout, now, &marked[0]), 1);
+    assert_int_equal(throng_turnout_look(&turnout, now, &marked[0]), 1);
+    assert_int_equal(throng_turnout_look(&turnout, now, &marked[1]), 2);
+    assert_int_equal(throng_turnout_look(&turnout, now, &marked[2]), 3);
+    now += THRONG_TURNOUT_SLOT; /* the next slot: those of the one before still count */
+    assert_int_equal(throng_turnout_look(&turnout, now, &marked[0]), 3);
+    now += THRONG_TURNOUT_SLOT;
+    assert_int_equal(throng_turnout_look(&turnout, now, &marked[0]), 1);
+    now += 1000 * THRONG_SECOND;
+    assert_int_equal(throng_turnout_look(&turnout, now, &marked[0]), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +276,7 @@ int main(void)
         cmocka_unit_test(budget_of_rate_zero_is_shut_after_one),
         cmocka_unit_test(budget_from_another_boot_is_open),
         cmocka_unit_test(budget_charged_without_end_owes_two_minutes_at_most),
+        cmocka_unit_test(turnout_counts_each_once_a_slot_and_forgets_who_is_gone),
         cmocka_unit_test(line_bytes_count_each_segment),
         cmocka_unit_test(admit_capable_in_crowd_gets_directions),
         cmocka_unit_test(admit_whoever_cannot_be_directed_is_served_within_the_reserve),

@@ -40,6 +40,49 @@ static void look_with_totals_that_go_back_counts_nothing(void **state)
     assert_int_equal(budget_look(&b, 5, 0), UPLINK);
 }
 
+static void look_in_a_crowd_with_http_filling_the_line_leaves_the_seeder_its_floor(void **state)
+{
+    budget b;
+    uint64_t http = 0;
+    budget_init(&b, UPLINK);
+    b.floor_bps = budget_floor(UPLINK);
+    for (int i = 0; i < 2 * BUDGET_SLOTS; i++, http += SLICE + 1)
+        budget_look(&b, http, 0);
+    assert_int_equal(budget_look(&b, http, 0), UPLINK / 20);
+}
+
+/* The seeder wants the line or does not; HTTP takes what it is told, at least a quarter of the line. */
+static void http_room_goes_to_http_while_the_seeder_is_idle_and_back_when_it_has_content(void **state)
+{
+    enum { SLOTS = 20 * BUDGET_SLOTS };
+    static uint64_t sent[SLOTS];
+    budget b;
+    uint64_t http = 0, seed = 0;
+    budget_init(&b, UPLINK);
+    b.floor_bps = budget_floor(UPLINK);
+    assert_int_equal(budget_http_room(&b), UPLINK - UPLINK / 20);
+    for (int i = 0; i < SLOTS; i++) {
+        uint64_t rate = budget_look(&b, http, seed), room = budget_http_room(&b);
+        bool wanted = i / (5 * BUDGET_SLOTS) % 2 == 1; /* five seconds each */
+        if (i % (5 * BUDGET_SLOTS) == 5 * BUDGET_SLOTS - 1) {
+            assert_int_equal(room, wanted ? 0 : UPLINK - UPLINK / 20);
+            assert_in_range(rate, wanted ? UPLINK / 10 * 7 : UPLINK / 20, UPLINK);
+        }
+        uint64_t http_now = (room > UPLINK / 4 ? room : UPLINK / 4) / 8 / BUDGET_SLOTS;
+        uint64_t seed_now = wanted ? rate / 8 / BUDGET_SLOTS : 0;
+        http += http_now;
+        seed += seed_now;
+        sent[i] = http_now + seed_now;
+    }
+    for (int i = 0; i + BUDGET_SLOTS <= SLOTS; i++) {
+        uint64_t second = 0;
+        for (int j = 0; j < BUDGET_SLOTS; j++)
+            second += sent[i + j];
+        if (second > SECOND + SLICE)
+            fail_msg("the second from slot %d on sent %llu of %d bytes", i, (unsigned long long)second, SECOND);
+    }
+}
+
 /* HTTP comes in bursts of every size up to what the line leaves; the seeder uses all that it is given. */
 static void look_under_bursty_http_keeps_every_second_within_the_uplink(void **state)
 {
@@ -90,6 +133,8 @@ int main(void)
         cmocka_unit_test(look_with_idle_http_gives_the_whole_uplink),
         cmocka_unit_test(look_with_http_at_or_beyond_the_uplink_gives_nothing),
         cmocka_unit_test(look_with_totals_that_go_back_counts_nothing),
+        cmocka_unit_test(look_in_a_crowd_with_http_filling_the_line_leaves_the_seeder_its_floor),
+        cmocka_unit_test(http_room_goes_to_http_while_the_seeder_is_idle_and_back_when_it_has_content),
         cmocka_unit_test(look_while_the_kernel_still_holds_http_gives_nothing),
         cmocka_unit_test(look_under_bursty_http_keeps_every_second_within_the_uplink),
     };

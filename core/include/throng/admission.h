@@ -62,6 +62,17 @@ THRONG_API void throng_budget_charge(throng_budget *budget, throng_time now, uin
 /* How long until throng_budget_open would say yes; 0 if it does. */
 THRONG_API throng_time throng_budget_wait(const throng_budget *budget, throng_time now, throng_time burst);
 
+/* How many share something right now, each of which looks in at least every THRONG_TURNOUT_SLOT: counted afresh in each
+ * slot of time, so that one that was killed is forgotten. */
+#define THRONG_TURNOUT_SLOT (250 * THRONG_MS)
+typedef struct throng_turnout {
+    _Atomic uint64_t slots[4]; /* u48 number of the slot | u16 how many */
+} throng_turnout;
+
+/* Counts one, unless it was counted in this slot already: *marked is its own note of that, 0 at first. Returns how many
+ * there are, of the present slot or the one before, whichever has more: 1 at the least. */
+THRONG_API uint32_t throng_turnout_look(throng_turnout *turnout, throng_time now, uint64_t *marked);
+
 /* What `payload` bytes of a TCP connection take on the line: with headers of IPv4 and TCP (timestamps, 52 bytes) for
  * each segment of 1,448 bytes; for a connection's first answer, its set-up and close as well. */
 THRONG_API uint64_t throng_line_bytes(uint64_t payload_bytes, bool first_of_connection);

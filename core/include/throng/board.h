@@ -26,7 +26,7 @@
 #include <throng/directions.h>
 
 enum {
-    THRONG_BOARD_VERSION = 1,
+    THRONG_BOARD_VERSION = 2,
     THRONG_BOARD_OBJECTS_MAX = 1 << 20,
     THRONG_BOARD_PEERS_MAX = 64,
     THRONG_BOARD_WANTS_MAX = 4096,
@@ -218,7 +218,8 @@ THRONG_API int throng_board_take_want(throng_board *board, throng_time now, thro
     X(wants_dropped)                                                                                                   \
     X(crowds)         /* workers: times the mode went from calm to crowd */                                            \
     X(udp_line_bytes) /* throngd: sent by UDP, on the line */                                                          \
-    X(peers)          /* throngd: gauge, peers present */
+    X(peers)          /* throngd: gauge, peers present */                                                              \
+    X(http_room_bps)  /* throngd: gauge, what HTTP may take in a crowd while the seeder has little to send; else 0 */
 
 typedef struct throng_board_counters {
 #define X(name) _Atomic uint64_t name;
@@ -229,6 +230,7 @@ typedef struct throng_board_counters {
 /* What both sides count on, in the board itself: valid as long as the mapping. */
 THRONG_API throng_board_counters *throng_board_counters_of(const throng_board *board);
 THRONG_API throng_load *throng_board_load(const throng_board *board);
-THRONG_API throng_budget *throng_board_budget(const throng_board *board); /* of the reserved share */
+THRONG_API throng_budget *throng_board_budget(const throng_board *board);   /* of the reserved share */
+THRONG_API throng_turnout *throng_board_turnout(const throng_board *board); /* of the responses under way from it */
 
 #endif
