@@ -8,7 +8,11 @@
 enum {
     NGX_HTTP_THRONG_PEERS = 10,       /* in directions: what the crowd's newcomer contacts at once */
     NGX_HTTP_THRONG_PACES = 4,        /* ordinary responses in a crowd that fill the reserved share */
+    NGX_HTTP_THRONG_PAYLOAD = 15,     /* sixteenths of the room; headers of TCP and IP take the rest */
+    NGX_HTTP_THRONG_STEP_MS = 100,    /* how much is sent at once */
+    NGX_HTTP_THRONG_STEP_MIN = 4096,  /* bytes of it */
     NGX_HTTP_THRONG_PACE_MIN = 2048,  /* bytes a second; slower is no service */
+    NGX_HTTP_THRONG_RESERVE_MAX = 95, /* percent; the rest is for throngd to welcome newcomers with */
     NGX_HTTP_THRONG_RETRY_SPREAD = 4, /* seconds over which those refused at once come again */
 };
 
@@ -81,12 +85,30 @@ static ngx_uint_t ngx_http_throng_is_fetch(ngx_http_request_t *r, ngx_http_thron
     return differ == 0;
 }
 
-static ngx_uint_t ngx_http_throng_is_capable(ngx_http_request_t *r)
+/* True if the request says so: "1", directions are understood; "again", they are all that is asked for, since the body
+ * is coming already. */
+static ngx_uint_t ngx_http_throng_says(ngx_http_request_t *r, const char *what)
 {
     ngx_http_throng_main_conf_t *tmcf = ngx_http_get_module_main_conf(r, ngx_http_throng_module);
     ngx_str_t *value = ngx_http_throng_request_header(r, &tmcf->request_name, tmcf->request_hash);
 
-    return value != NULL && value->len == 1 && value->data[0] == '1';
+    return value != NULL && value->len == ngx_strlen(what) && ngx_strncmp(value->data, what, value->len) == 0;
+}
+
+static ngx_uint_t ngx_http_throng_is_capable(ngx_http_request_t *r)
+{
+    return ngx_http_throng_says(r, "1") || ngx_http_throng_says(r, "again");
+}
+
+/* Directions may come later: who is able to follow them is told so. */
+static ngx_int_t ngx_http_throng_later(ngx_http_request_t *r)
+{
+    static ngx_str_t later = ngx_string("later");
+    static ngx_str_t vary = ngx_string("Throng");
+
+    return ngx_http_throng_add_header(r, (char *)"Throng", &later) == NGX_OK
+               ? ngx_http_throng_add_header(r, (char *)"Vary", &vary)
+               : NGX_ERROR;
 }
 
 static void ngx_http_throng_url(ngx_http_request_t *r, throng_board_url *ret)
@@ -224,30 +246,78 @@ static ngx_int_t ngx_http_throng_refuse(ngx_http_request_t *r, ngx_http_throng_b
     return ngx_http_throng_add_header(r, (char *)"Retry-After", &retry_after);
 }
 
-/* Ordinary service in a crowd: no response takes more than its part of the reserved share, and each is charged at least
- * a second of that in advance, so that many admitted at once find the share taken. */
+/* What all ordinary responses of a crowd may take together: the reserved share, or nearly the line while the seeder has
+ * little to send. */
+static uint64_t ngx_http_throng_room(ngx_http_throng_ctx_t *ctx, ngx_http_throng_board_t *tb)
+{
+    uint64_t room = atomic_load_explicit(&throng_board_counters_of(&tb->board)->http_room_bps, memory_order_relaxed);
+
+    return room > ctx->reserve_bps ? room : ctx->reserve_bps;
+}
+
+/* The least that a response is given, bytes a second. */
+static size_t ngx_http_throng_pace_min(ngx_http_throng_ctx_t *ctx)
+{
+    size_t pace = ctx->reserve_bps / 8 / NGX_HTTP_THRONG_PACES;
+
+    return pace < NGX_HTTP_THRONG_PACE_MIN ? NGX_HTTP_THRONG_PACE_MIN : pace;
+}
+
+/* An even part of the room for this response, as credit that grows with time: nginx itself limits by whole seconds and
+ * lets the first one go at once, which the seeder, who sends what HTTP leaves, could not make up for. So nginx's limit
+ * is moved along to just what the credit allows. */
+static void ngx_http_throng_grant(ngx_http_request_t *r, ngx_http_throng_ctx_t *ctx, ngx_http_throng_board_t *tb)
+{
+    throng_time now = ngx_http_throng_now();
+    uint32_t sharing = throng_turnout_look(throng_board_turnout(&tb->board), now, &ctx->marked);
+    size_t least = ngx_http_throng_pace_min(ctx), rate;
+    int64_t most;
+
+    ctx->room_bps = ngx_http_throng_room(ctx, tb);
+    rate = ctx->room_bps / 8 * NGX_HTTP_THRONG_PAYLOAD / 16 / sharing;
+    if (rate < least) {
+        rate = least;
+    }
+    if (ctx->own_limit != 0 && rate > ctx->own_limit) {
+        rate = ctx->own_limit;
+    }
+    most = (int64_t)(rate * NGX_HTTP_THRONG_STEP_MS / 1000);
+    if (most < NGX_HTTP_THRONG_STEP_MIN) {
+        most = NGX_HTTP_THRONG_STEP_MIN;
+    }
+
+    ctx->credit -= (int64_t)((uint64_t)r->connection->sent - ctx->granted);
+    ctx->granted = (uint64_t)r->connection->sent;
+    ctx->credit += (int64_t)(rate * (ngx_msec_t)(ngx_current_msec - ctx->paced_at) / 1000);
+    ctx->paced_at = ngx_current_msec;
+    if (ctx->credit > most) {
+        ctx->credit = most;
+    }
+
+    /* The write filter sends limit_rate * (seconds since the start + 1) - (sent - limit_rate_after). */
+    r->limit_rate = rate;
+    r->limit_rate_set = 1;
+    r->limit_rate_after = (size_t)(ctx->credit + (int64_t)ctx->granted -
+                                   (int64_t)rate * ((int64_t)ngx_time() - (int64_t)r->start_sec + 1));
+    r->limit_rate_after_set = 1;
+}
+
+/* Ordinary service in a crowd: each is charged at least a second of what it is surely given in advance, so that many
+ * admitted at once find the share taken. */
 static void ngx_http_throng_pace(ngx_http_request_t *r, ngx_http_throng_ctx_t *ctx, ngx_http_throng_board_t *tb,
                                  uint64_t size)
 {
     ngx_http_core_loc_conf_t *clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-    size_t pace = ctx->reserve_bps / 8 / NGX_HTTP_THRONG_PACES;
+    size_t pace = ngx_http_throng_pace_min(ctx);
 
-    if (pace < NGX_HTTP_THRONG_PACE_MIN) {
-        pace = NGX_HTTP_THRONG_PACE_MIN;
-    }
-    if (!r->limit_rate_set) {
-        r->limit_rate = ngx_http_complex_value_size(r, clcf->limit_rate, 0);
-        r->limit_rate_set = 1;
-    }
-    if (r->limit_rate == 0 || r->limit_rate > pace) {
-        r->limit_rate = pace;
-    }
-    r->limit_rate_after = 0;
-    r->limit_rate_after_set = 1;
-
+    ctx->own_limit = r->limit_rate_set ? r->limit_rate : ngx_http_complex_value_size(r, clcf->limit_rate, 0);
     ctx->reserved = 1;
+    ctx->credit = NGX_HTTP_THRONG_STEP_MIN;
+    ctx->granted = (uint64_t)r->connection->sent;
+    ctx->paced_at = ngx_current_msec;
+    ngx_http_throng_grant(r, ctx, tb);
     ctx->prepaid = throng_line_bytes(size < pace ? size : pace, 0);
-    throng_budget_charge(throng_board_budget(&tb->board), ngx_http_throng_now(), ctx->reserve_bps, ctx->prepaid);
+    throng_budget_charge(throng_board_budget(&tb->board), ngx_http_throng_now(), ctx->room_bps, ctx->prepaid);
     ngx_http_throng_count(&throng_board_counters_of(&tb->board)->reserved, 1);
 }
 
@@ -260,10 +330,12 @@ static ngx_int_t ngx_http_throng_crowd(ngx_http_request_t *r, ngx_http_throng_ct
     throng_board_entry entry;
     throng_addr client;
     ngx_int_t rc;
+    ngx_uint_t later;
     throng_verdict verdict;
     throng_case c = {.mode = THRONG_CROWD, .size = size, .small_max = tlcf->min_size};
 
-    ctx->reserve_bps = uplink / 100 * tlcf->reserve;
+    ctx->reserve_bps =
+        uplink / 100 * (tlcf->reserve < NGX_HTTP_THRONG_RESERVE_MAX ? tlcf->reserve : NGX_HTTP_THRONG_RESERVE_MAX);
     c.daemon_alive = throng_board_alive(&tb->board, now);
     c.refusable = r->method == NGX_HTTP_GET &&
                   (r->headers_out.status == NGX_HTTP_OK || r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT);
@@ -277,6 +349,12 @@ static ngx_int_t ngx_http_throng_crowd(ngx_http_request_t *r, ngx_http_throng_ct
     verdict = throng_admit(&c);
     if (ctx->probe && verdict != THRONG_DIRECTIONS) {
         return NGX_OK;
+    }
+    later = c.daemon_alive && c.shareable && size > c.small_max && !c.published;
+    if (ctx->again && (verdict == THRONG_RESERVED || verdict == THRONG_REFUSE)) {
+        ctx->replaced = 1;
+        ngx_http_throng_replace(r, NGX_HTTP_NO_CONTENT);
+        return later ? ngx_http_throng_later(r) : NGX_OK;
     }
 
     switch (verdict) {
@@ -295,7 +373,7 @@ static ngx_int_t ngx_http_throng_crowd(ngx_http_request_t *r, ngx_http_throng_ct
         if (uplink != 0) {
             ngx_http_throng_pace(r, ctx, tb, size);
         }
-        return NGX_OK;
+        return later ? ngx_http_throng_later(r) : NGX_OK;
 
     default:
         return NGX_OK;
@@ -345,6 +423,8 @@ static ngx_int_t ngx_http_throng_header_filter(ngx_http_request_t *r)
 
     tlcf = ngx_http_get_module_loc_conf(r, ngx_http_throng_module);
     size = ngx_http_throng_size(r);
+    /* Its size was offered when the body was asked for. */
+    ctx->again = ngx_http_throng_says(r, "again") && ngx_http_throng_mode_now(tlcf, tb) == THRONG_CROWD;
     if (ctx->probe) {
         if (ngx_http_throng_crowd(r, ctx, tlcf, size) != NGX_OK) {
             return NGX_ERROR;
@@ -354,7 +434,7 @@ static ngx_int_t ngx_http_throng_header_filter(ngx_http_request_t *r)
         }
     }
     ngx_http_throng_count(&throng_board_counters_of(&tb->board)->requests, 1);
-    if (size != UINT64_MAX) {
+    if (size != UINT64_MAX && !ctx->again) {
         ngx_http_throng_offer(tb, size);
     }
     if (ngx_http_throng_mode_now(tlcf, tb) == THRONG_CROWD && !ctx->probe &&
@@ -362,7 +442,7 @@ static ngx_int_t ngx_http_throng_header_filter(ngx_http_request_t *r)
         return NGX_ERROR;
     }
     ctx->unknown = size == UINT64_MAX && !ctx->replaced;
-    if (size == UINT64_MAX && ctx->replaced) {
+    if (size == UINT64_MAX && ctx->replaced && !ctx->again) {
         ngx_http_throng_offer(tb, ngx_http_throng_guess(ctx, tb));
     }
     return ngx_http_next_header_filter(r);
@@ -386,7 +466,7 @@ static void ngx_http_throng_account(ngx_http_request_t *r, ngx_http_throng_ctx_t
     if (ctx->reserved) {
         charge = line > ctx->prepaid ? line - ctx->prepaid : 0;
         ctx->prepaid -= line - charge;
-        throng_budget_charge(throng_board_budget(&tb->board), ngx_http_throng_now(), ctx->reserve_bps, charge);
+        throng_budget_charge(throng_board_budget(&tb->board), ngx_http_throng_now(), ctx->room_bps, charge);
     }
 }
 
@@ -415,6 +495,9 @@ static ngx_int_t ngx_http_throng_body_filter(ngx_http_request_t *r, ngx_chain_t 
             size += (uint64_t)ngx_buf_size(cl->buf);
         }
         ngx_http_throng_offer(tb, size);
+    }
+    if (ctx->reserved) {
+        ngx_http_throng_grant(r, ctx, tb);
     }
     rc = ngx_http_next_body_filter(r, in);
     ngx_http_throng_account(r, ctx, tb);

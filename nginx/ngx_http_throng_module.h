@@ -53,15 +53,22 @@ typedef struct {
 } ngx_http_throng_loc_conf_t;
 
 typedef struct {
-    uint64_t sent;    /* bytes of the connection counted so far */
-    uint64_t prepaid; /* bytes on the line charged to the reserve and not yet sent */
-    uint64_t reserve_bps;
+    uint64_t sent;        /* bytes of the connection counted so far */
+    uint64_t prepaid;     /* bytes on the line charged to the reserve and not yet sent */
+    uint64_t reserve_bps; /* the reserved share, in a crowd */
+    uint64_t room_bps;    /* that, or more when the line is idle: what all ordinary responses share */
+    uint64_t marked;      /* throng_turnout_look */
+    size_t own_limit;     /* bytes a second that the configuration allows; 0: no limit */
+    int64_t credit;       /* bytes that may be sent now */
+    uint64_t granted;     /* of the connection's bytes, those that credit was taken for */
+    ngx_msec_t paced_at;
     uint64_t directed;     /* size of the object that directions were given to */
     unsigned probe : 1;    /* the header of a file that was not opened: directions or nothing */
     unsigned own : 1;      /* throngd's fetch, or the status: not counted */
     unsigned replaced : 1; /* directions or a refusal: the body is dropped */
     unsigned unknown : 1;  /* the size of the body shows as it passes */
     unsigned reserved : 1; /* charged to the reserved share */
+    unsigned again : 1;    /* "Throng: again" in a crowd: directions or nothing */
 } ngx_http_throng_ctx_t;
 
 /* Sets the filters up. */

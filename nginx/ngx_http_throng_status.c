@@ -30,7 +30,7 @@ static u_char *ngx_http_throng_status_text(u_char *p, u_char *last, ngx_http_thr
 ngx_int_t ngx_http_throng_status_handler(ngx_http_request_t *r)
 {
     static ngx_str_t no_store = ngx_string("no-store");
-    enum { SIZE = 1536 };
+    enum { SIZE = 2048 };
     ngx_http_throng_ctx_t *ctx;
     ngx_chain_t out = {NULL, NULL};
     ngx_int_t rc;

@@ -252,7 +252,7 @@ static int is_complete(response *r, int head_request)
     r->body = end + 4;
     r->body_size = r->size - (size_t)(r->body - r->bytes);
     r->status = atoi(r->bytes + strlen("HTTP/1.1 "));
-    if (head_request || r->status == 304)
+    if (head_request || r->status == 204 || r->status == 304)
         return 1;
     char saved = end[2];
     end[2] = '\0';
