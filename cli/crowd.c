@@ -200,6 +200,12 @@ static void ask_for_page(throng_crowd *crowd, uint32_t unit)
     claim_units(crowd, unit, unit + 1, false);
 }
 
+/* What plain bytes at this offset count as. */
+static uint64_t *plain_share(throng_crowd *crowd, uint64_t offset)
+{
+    return offset < crowd->plain_before ? &crowd->left_over_bytes : &crowd->origin_bytes;
+}
+
 /* Units that came before their hashes were known. */
 static bool check_written(throng_crowd *crowd)
 {
@@ -218,7 +224,7 @@ static bool check_written(throng_crowd *crowd)
         int error = throng_store_verify(crowd->store, unit, expected);
         bool before = throng_crowd_unit_offset(crowd, unit + 1) <= crowd->plain_size;
         if (error == 0) {
-            throng_crowd_unit_verified(crowd, unit, before ? &crowd->left_over_bytes : &crowd->origin_bytes);
+            throng_crowd_unit_verified(crowd, unit, plain_share(crowd, throng_crowd_unit_offset(crowd, unit)));
         } else if (error == THRONG_ERR_TAMPERED && before) {
             throng_crowd_release(crowd, unit, unit + 1);
         } else if (error == THRONG_ERR_TAMPERED) {
@@ -243,7 +249,7 @@ static bool take_over_plain(throng_crowd *crowd)
             throng_crowd_release(crowd, 0, (uint32_t)(crowd->plain_size / unit_bytes(crowd, 0) + 1));
             return true;
         }
-        if (!throng_crowd_put(crowd, crowd->plain_at, block, (size_t)got, &crowd->left_over_bytes)) {
+        if (!throng_crowd_put(crowd, crowd->plain_at, block, (size_t)got, plain_share(crowd, crowd->plain_at))) {
             return false;
         }
         crowd->plain_at += (uint64_t)got;
@@ -595,6 +601,7 @@ void throng_crowd_enter(throng_transfer *transfer, throng_time ask_time)
     }
     crowd->geometry = geometry;
     transfer->size = (int64_t)geometry.size;
+    crowd->plain_before = transfer->shares.left_over;
     transfer->shares = (throng_shares){0};
     crowd->plain_fd = throng_sink_take_plain(transfer->sink, &crowd->plain_size);
     throng_exit code = throng_sink_open_crowd(transfer->sink, &crowd->object, &geometry);

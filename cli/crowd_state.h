@@ -40,6 +40,7 @@ struct throng_crowd {
     uint64_t left_over_bytes; /* … of which were here before */
     int plain_fd;             /* bytes that plain HTTP brought before: to be verified; -1 none */
     uint64_t plain_size;
+    uint64_t plain_before; /* of these, what was here before this run */
     uint64_t plain_at;
     uint32_t written_from; /* where the search for unverified units goes on */
     uint32_t page_asked;   /* the last page that ask_for_page asked for */

@@ -10,6 +10,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "again.h"
 #include "crowd.h"
 
 /* How long a server is waited for that says 503 with Retry-After. */
@@ -131,13 +132,17 @@ static bool on_headers(throng_fetch *fetch, const throng_fetch_response *respons
     }
     if (response->status == 206 && transfer->asked_range) {
         transfer->body_wanted = take_part(transfer, fetch, response);
-        return transfer->body_wanted;
-    }
-    if (response->status >= 200 && response->status < 300) {
+    } else if (response->status >= 200 && response->status < 300) {
         transfer->body_wanted = take_whole(transfer, fetch, response);
-        return transfer->body_wanted;
+    } else {
+        return true; /* an error or a redirect: judged when it is complete */
     }
-    return true; /* an error or a redirect: judged when it is complete */
+    const char *hint = throng_fetch_header(fetch, "Throng", 0);
+    if (transfer->body_wanted && transfer->options->peers && !transfer->no_crowd && hint != NULL &&
+        strcasecmp(hint, "later") == 0) {
+        throng_again_begin(transfer);
+    }
+    return transfer->body_wanted;
 }
 
 static throng_fetch_verdict on_body(throng_fetch *fetch, const uint8_t *bytes, size_t size, void *user)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "again.h"
 #include "command.h"
 #include "crowd.h"
 
@@ -26,6 +27,9 @@ void throng_transfer_init(throng_transfer *transfer, const throng_get_options *o
     transfer->code = throng_sink_new(&transfer->sink, options->outputs[index], options->resume);
     uv_timer_init(loop, &transfer->timer);
     transfer->timer.data = transfer;
+    uv_timer_init(loop, &transfer->again.timer);
+    transfer->again.timer.data = transfer;
+    transfer->open_handles = 2;
 }
 
 /* ---- the end ---- */
@@ -37,6 +41,7 @@ void throng_transfer_end(throng_transfer *transfer)
     }
     transfer->phase = THRONG_TRANSFER_ENDED;
     uv_timer_stop(&transfer->timer);
+    throng_again_end(transfer);
     if (transfer->ended == 0) {
         transfer->ended = throng_transfer_now(transfer);
     }
@@ -77,6 +82,7 @@ static void on_stayed(uv_timer_t *timer)
 
 static void drop_fetch(throng_transfer *transfer)
 {
+    throng_again_end(transfer);
     if (transfer->fetch != NULL) {
         throng_fetch_cancel(transfer->fetch);
         transfer->fetch = NULL;
@@ -216,7 +222,9 @@ bool throng_transfer_retry(throng_transfer *transfer, bool progress)
 static void on_closed(uv_handle_t *handle)
 {
     throng_transfer *transfer = handle->data;
-    transfer->phase = THRONG_TRANSFER_IDLE;
+    if (--transfer->open_handles == 0) {
+        transfer->phase = THRONG_TRANSFER_IDLE;
+    }
 }
 
 void throng_transfer_close(throng_transfer *transfer)
@@ -229,6 +237,7 @@ void throng_transfer_close(throng_transfer *transfer)
     free(transfer->shown_url);
     transfer->shown_url = NULL;
     uv_close((uv_handle_t *)&transfer->timer, on_closed);
+    uv_close((uv_handle_t *)&transfer->again.timer, on_closed);
 }
 
 /* ---- looking at it ---- */

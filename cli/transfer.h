@@ -30,6 +30,18 @@ enum throng_transfer_phase {
     THRONG_TRANSFER_ENDED,
 };
 
+/* Asking again for directions (again.h). */
+typedef struct throng_again {
+    uv_timer_t timer;
+    throng_fetch *fetch; /* NULL: none under way */
+    throng_time asked;
+    uint32_t asks;
+    bool directed; /* the answer is directions */
+    bool later;    /* the answer is that they may still come */
+    throng_directions directions;
+    throng_addr server;
+} throng_again;
+
 struct throng_transfer {
     const throng_get_options *options;
     uv_loop_t *loop;
@@ -40,6 +52,8 @@ struct throng_transfer {
     throng_fetch *fetch; /* of plain HTTP; NULL when none is under way */
     throng_crowd *crowd; /* NULL when in none */
     uv_timer_t timer;
+    throng_again again;
+    int open_handles;
     enum throng_transfer_phase phase;
     throng_time began;
     throng_time ended;

@@ -105,6 +105,54 @@ test_serve_seeder_and_nginx_together_stay_within_the_uplink() {
     [ "$sent" -le $((1000 * (taken_ms + 100))) ] || fail "$sent bytes in $taken_ms ms at 1,000 bytes a ms"
 }
 
+# Bytes on the line so far, by HTTP and by UDP, and when: a line in ./line until ./done is there.
+watch_line() {
+    until [ -e done ]; do
+        bytes=$(curl -s "$URL/.throng/metrics" |
+            awk '$1 == "throng_http_line_bytes_total" || $1 == "throng_seed_sent_bytes_total" { n += $2 }
+                END { printf "%d", n }')
+        echo "$(date +%s%N) $bytes" >>line
+        sleep 0.05
+    done
+}
+
+test_serve_first_visitor_alone_is_not_left_to_crawl() {
+    make_file big.bin 3000000
+    serve site --mode crowd --uplink 8m
+    get_from_crowd big.bin got
+    cmp got site/big.bin
+    # 3.1 s would be the line's; at a quarter of the reserve it was 48 s.
+    jq -e '.seconds < 10 and .verified and .from.seeder > 0' json
+    same "$(metric throng_objects)" 1
+}
+
+test_serve_ordinary_and_crowd_together_stay_within_the_uplink_over_any_second() {
+    make_file big.bin 2000000
+    make_file own.bin 1500000
+    serve site --mode crowd --uplink 8m
+    watch_line &
+    watch=$!
+    for i in 1 2; do
+        curl -s -o "own$i" "$URL/own.bin" &
+        curls="${curls:-} $!"
+    done
+    get_from_crowd big.bin got
+    get_from_crowd big.bin got2
+    wait $curls
+    touch done
+    wait $watch
+    cmp got site/big.bin
+    cmp own2 site/own.bin
+    awk '{ at[NR] = $1 / 1e9; n[NR] = $2 } END {
+        for (i = 1; i <= NR; i++) {
+            for (j = i; j <= NR && at[j] < at[i] + 1; j++);
+            if (j <= NR && (n[j] - n[i]) > 1e6 * (at[j] - at[i] + 0.2)) {
+                print n[j] - n[i] " bytes in " at[j] - at[i] " s"; bad = 1
+            }
+        }
+        exit bad || NR < 20 }' line
+}
+
 test_serve_under_load_becomes_a_crowd_by_itself() {
     make_file big.bin 300000
     serve site --uplink 4m
