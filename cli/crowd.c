@@ -474,7 +474,7 @@ void throng_crowd_give_up(throng_crowd *crowd, const char *why)
 /* ---- joining ---- */
 
 /* From a server with a public address, peers at private ones are not followed: a page on the Internet must not make us
- * send datagrams into our own network. */
+ * send datagrams into our own network. (Those whom others name later, the node leaves out.) */
 static void drop_private_peers(throng_directions *directions, const throng_addr *server)
 {
     uint32_t kept = 0;
@@ -546,6 +546,7 @@ static int open_peer(throng_crowd *crowd)
     throng_peer_config_default(&config, THRONG_PROFILE_THRONG);
     config.node.objects_max = 1;
     config.node.upload_limit_bps = options->rate_limit_bps;
+    config.node.public_only = !throng_addr_is_private(&crowd->transfer->server);
     config.hooks = (throng_peer_hooks){.manifest = on_manifest,
                                        .unit = on_unit,
                                        .done = on_swarm_done,

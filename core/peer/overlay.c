@@ -56,6 +56,8 @@ uint32_t throng_overlay_recommend(throng_node *node, const throng_neighbour *ask
 
 void throng_overlay_meet(throng_node *node, const throng_addr *addr, throng_object *object, bool trusted)
 {
+    if (node->config.public_only && throng_addr_is_private(addr))
+        return;
     throng_neighbour *n = throng_neighbour_find(node, addr);
     if (!n) {
         n = throng_neighbour_add(node, addr);

@@ -95,6 +95,25 @@ static void credit_as_the_asker_reckons_it_never_passes_what_the_giver_allows(vo
     throng_node_free(node);
 }
 
+static void private_addresses_that_others_name_are_met_unless_public_ones_alone_are_wanted(void **state)
+{
+    for (int public_only = 0; public_only < 2; public_only++) {
+        throng_node *node = node_of(THRONG_PROFILE_THRONG);
+        throng_object *object = object_of(node, 128 * 1024);
+        const throng_addr inside = throng_addr_from_ipv4(192, 168, 1, 1, 53),
+                          here = throng_addr_from_ipv4(127, 0, 0, 1, 6379),
+                          outside = throng_addr_from_ipv4(93, 184, 216, 34, 5000);
+        node->config.public_only = public_only;
+        throng_overlay_meet(node, &inside, object, true);
+        throng_overlay_meet(node, &here, object, false);
+        throng_overlay_meet(node, &outside, object, false);
+        assert_int_equal(throng_neighbour_find(node, &inside) != NULL, !public_only);
+        assert_int_equal(throng_neighbour_find(node, &here) != NULL, !public_only);
+        assert_non_null(throng_neighbour_find(node, &outside));
+        throng_node_free(node);
+    }
+}
+
 static void roulette_slot_k_is_chosen_k_times_as_often_as_slot_one(void **state)
 {
     enum { SLOTS = 5, SPINS = 30000 };
@@ -301,6 +320,7 @@ int main(void)
         cmocka_unit_test(credit_of_a_stranger_is_the_tab_and_not_a_byte_more),
         cmocka_unit_test(credit_of_a_giver_is_what_it_gave_and_ninety_percent),
         cmocka_unit_test(credit_as_the_asker_reckons_it_never_passes_what_the_giver_allows),
+        cmocka_unit_test(private_addresses_that_others_name_are_met_unless_public_ones_alone_are_wanted),
         cmocka_unit_test(roulette_slot_k_is_chosen_k_times_as_often_as_slot_one),
         cmocka_unit_test(roulette_keeps_as_many_slots_as_there_are_neighbours_the_latest),
         cmocka_unit_test(choice_prefers_the_chunk_that_fewest_neighbours_hold),

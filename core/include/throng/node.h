@@ -44,6 +44,7 @@ typedef struct throng_node_config {
     uint32_t objects_max;      /* objects at once (64) */
     uint32_t events_max;       /* events not yet polled (1,024) */
     bool trust_introductions;  /* an address named by the seeder needs no proof of its own (true) */
+    bool public_only;          /* meet nobody whom others name at a private or reserved address (false) */
 } throng_node_config;
 
 /* Every field but entropy, which is left zero: the host fills it from the system's random source. */
