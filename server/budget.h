@@ -7,8 +7,8 @@
  *
  * What nginx reports as sent, the kernel may hold for seconds yet: a body of 128 KB goes into a socket's buffer at
  * once, and leaves as the line allows. So HTTP's bytes count as waiting until the line has had the time to carry them,
- * and while more than BUDGET_WAITING_SLOTS of them wait, the seeder is silent: else both would fill the line's queue,
- * and everyone's directions would wait behind it.
+ * and while more than BUDGET_WAITING_SLOTS of them wait, the seeder has half of it at the most: else both would fill
+ * the line's queue, and everyone's directions would wait behind it.
  *
  * In a crowd a floor is the seeder's whatever HTTP does, so that newcomers are welcomed: the web server keeps its
  * ordinary service within the rest (budget_http_room). */
