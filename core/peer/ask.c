@@ -11,7 +11,7 @@
 #define GIFT_AGAIN (400 * THRONG_MS)
 #define ASK_ALL_INTERVAL (20 * THRONG_MS)
 
-enum { TRIES_UNTRUSTED_MAX = 2, ASK_MAX = 1024, FIRST_WANTS_MAX = 8, SLICE_CHUNKS = 4 };
+enum { TRIES_UNTRUSTED_MAX = 2, ASK_MAX = 1024, FIRST_WANTS_MAX = 2 };
 
 int throng_neighbour_keep_asked(throng_node *node, throng_neighbour *n, const throng_writer *w)
 {
@@ -39,23 +39,31 @@ static void told(throng_node *node, throng_link *link)
 
 /* --- first contact -------------------------------------------------------------------------------------- */
 
-/* The slice that this neighbour is asked to begin with: four chunks each at two places of our choice, next to those
- * that the neighbour before it was asked for, so that together they make whole units. */
+/* How many chunks to ask of whom nothing is known: four, but not all of a small object of everyone. */
+static uint32_t first_count(const throng_node *node, const throng_object *object)
+{
+    uint32_t share = object->geometry.data_chunks / 8;
+    share = share > 0 ? share : 1;
+    return share < node->config.neighbour_window ? share : node->config.neighbour_window;
+}
+
+/* The slice that this neighbour is asked to begin with: so many chunks each at two places of our choice, next to those
+ * that the neighbour before it was asked for, so that together they make whole units. None once half of all was asked
+ * for so. */
 static uint32_t first_slice(const throng_node *node, const throng_neighbour *n, const throng_object *object,
                             throng_interval ret[FIRST_WANTS_MAX])
 {
-    uint32_t chunks = object->geometry.data_chunks;
-    if (chunks == 0)
+    uint32_t chunks = object->geometry.data_chunks, width = first_count(node, object);
+    if (object->first_asked >= (chunks + 1) / 2)
         return 0;
-    uint32_t place =
-        (node->cookie_key[2] + node->cookie_key[3] * 256u) * THRONG_METACHUNK_CHUNKS + n->serial * SLICE_CHUNKS;
+    uint32_t place = (node->cookie_key[2] + node->cookie_key[3] * 256u) * THRONG_METACHUNK_CHUNKS + n->serial * width;
     uint32_t slices = 0;
     for (uint32_t i = 0; i < 2; i++) {
-        uint32_t first = (place + i * (chunks / 2)) % chunks / SLICE_CHUNKS * SLICE_CHUNKS;
-        uint32_t end = first + SLICE_CHUNKS < chunks ? first + SLICE_CHUNKS : chunks;
-        if (slices == 0 || ret[0].end < first)
+        uint32_t first = (place + i * (chunks / 2)) % chunks / width * width;
+        uint32_t end = first + width < chunks ? first + width : chunks;
+        if (slices == 0 || ret[0].end < first) {
             ret[slices++] = (throng_interval){first, end};
-        else if (end < ret[0].first) {
+        } else if (end < ret[0].first) {
             ret[1] = ret[0];
             ret[0] = (throng_interval){first, end};
             slices++;
@@ -64,35 +72,21 @@ static uint32_t first_slice(const throng_node *node, const throng_neighbour *n, 
     return slices;
 }
 
-/* What to ask of whom nothing is known yet: a slice at the beginning, later some of what is still to do. */
-static uint32_t first_wants(throng_node *node, const throng_neighbour *n, const throng_object *object,
-                            throng_interval ret[FIRST_WANTS_MAX])
-{
-    if (object->chunks_stored == 0)
-        return first_slice(node, n, object, ret);
-    uint32_t count = 0;
-    throng_interval todo;
-    uint32_t from = throng_node_random_below(node, object->geometry.chunks);
-    for (uint32_t at = from; count < FIRST_WANTS_MAX && throng_intervals_at_or_after(object->todo, at, &todo);
-         at = todo.end)
-        ret[count++] = todo;
-    if (count == 0 && throng_intervals_at_or_after(object->todo, 0, &todo))
-        ret[count++] = todo;
-    return count;
-}
-
-/* The first frame about an object to a neighbour: what we have, and a few chunks that it may choose. */
+/* The first frame about an object to a neighbour: what we have, and, while that is nothing, a few chunks that it may
+ * choose. Later chunks are named, once it has told what it has: asking blindly brought as many twice as new. */
 static void introduce_object(throng_node *node, throng_neighbour *n, throng_link *link, throng_writer *w)
 {
     throng_object *object = link->object;
     throng_interval wants[FIRST_WANTS_MAX];
-    uint32_t count = object->wanted && !object->done ? first_wants(node, n, object, wants) : 0;
+    bool newcomer = object->wanted && !object->done && object->chunks_stored == 0;
+    uint32_t count = newcomer ? first_slice(node, n, object, wants) : 0;
     if (count == 0) {
         throng_have_encode(w, THRONG_FRAME_HAVE, object->tag, object->have, node->config.handshake_intervals);
     } else {
         link->any_request = throng_request_number(node, n);
-        link->any_left = node->config.neighbour_window;
+        link->any_left = first_count(node, object);
         link->any_at = node->now;
+        object->first_asked += link->any_left;
         throng_request_encode(w, object->tag, link->any_request, link->any_left, object->have,
                               node->config.handshake_intervals, wants, count);
         node->stats.requests_sent++;

@@ -121,6 +121,7 @@ static int join_seeder(throng_node *node, throng_object *object, const throng_di
     object->has_seeder = true;
     object->token = directions->token;
     object->join_at = node->now;
+    throng_neighbour_due(node, n);
     return 0;
 }
 

@@ -98,6 +98,7 @@ typedef struct throng_object {
 
     bool has_seeder;
     throng_token token;
+    uint32_t first_asked;    /* chunks asked of neighbours of whom nothing was known */
     uint32_t joins;          /* JOINs sent since the last WELCOME */
     throng_time join_at;     /* next JOIN; THRONG_NEVER when none is due */
     throng_time progress_at; /* last chunk that was new */
