@@ -11,7 +11,7 @@ run:
 	./run
 check:
 	./check
-# Until the lab stands, the demonstration is the paper's pool test in the simulator.
+# The paper's pool test with real programs on emulated lines; without root or /dev/net/tun, in the simulator.
 demo: deps build
 	scripts/demo
 # One JSON line for each measurement, kept under docs/results/.
