@@ -13,6 +13,7 @@
 #include "manifest_make.h"
 #include "memory.h"
 #include "store.h"
+#include "verifier.h"
 
 /* An object that the node wants or gives: what its `content` stands for. */
 typedef struct hosted {
@@ -22,16 +23,20 @@ typedef struct hosted {
     int identity;     /* as which its directions let us speak */
     bool hashes_ours; /* the store was given the node's hashes */
     throng_store *store;
+    throng_verifier *verifier; /* NULL: units are verified here and now */
+    throng_peer *peer;
     struct hosted *next;
 } hosted;
 
 struct throng_peer {
+    uv_loop_t *loop;
     throng_endpoint *endpoint;
     throng_node *node;
     throng_hasher *hasher;
     hosted *objects;
     bool leaving;
     bool left;
+    uint64_t thread_size_bytes_min;
     bool pinned;
     uint8_t pinned_key[THRONG_PUBLIC_KEY_SIZE];
     throng_peer_hooks hooks;
@@ -42,7 +47,7 @@ struct throng_peer {
 
 void throng_peer_config_default(throng_peer_config *config, throng_profile profile)
 {
-    *config = (throng_peer_config){.keys_max = 64, .senders_max = 256};
+    *config = (throng_peer_config){.keys_max = 64, .senders_max = 256, .thread_size_bytes_min = (uint64_t)16 << 20};
     throng_udp_config_default(&config->udp);
     throng_node_config_default(&config->node, profile);
 }
@@ -62,6 +67,7 @@ static void forget(throng_peer *peer, hosted *gone)
             *at = gone->next;
             break;
         }
+    throng_verifier_free(gone->verifier);
     if (gone->hashes_ours)
         throng_store_set_hashes(gone->store, NULL);
     free(gone);
@@ -87,21 +93,35 @@ static void on_chunk(throng_peer *peer, hosted *h, const throng_event *event)
         store_failed(peer, h, error);
 }
 
+static int verify_page(throng_peer *peer, const throng_event *event)
+{
+    throng_hash hash;
+    throng_hasher_hash(peer->hasher, event->verify.bytes, event->verify.size, &hash);
+    return memcmp(hash.bytes, event->verify.expected, THRONG_HASH_SIZE) == 0 ? 0 : THRONG_ERR_TAMPERED;
+}
+
+static void verified(throng_peer *peer, hosted *h, uint64_t request, int result, throng_time now)
+{
+    if (result < 0 && result != THRONG_ERR_TAMPERED && result != THRONG_ERR_STATE)
+        store_failed(peer, h, result);
+    else
+        throng_node_complete(peer->node, now, request, result);
+}
+
 static void on_verify(throng_peer *peer, hosted *h, const throng_event *event, throng_time now)
 {
-    int result;
+    uint32_t unit = event->verify.unit;
     if (event->verify.bytes) {
-        throng_hash hash;
-        throng_hasher_hash(peer->hasher, event->verify.bytes, event->verify.size, &hash);
-        result = memcmp(hash.bytes, event->verify.expected, THRONG_HASH_SIZE) == 0 ? 0 : THRONG_ERR_TAMPERED;
-    } else {
-        result = throng_store_verify(h->store, event->verify.unit, event->verify.expected);
-        if (result < 0 && result != THRONG_ERR_TAMPERED) {
-            store_failed(peer, h, result);
-            return;
-        }
+        throng_node_complete(peer->node, now, event->request, verify_page(peer, event));
+        return;
     }
-    throng_node_complete(peer->node, now, event->request, result);
+    if (h->verifier && throng_verifier_add(h->verifier, event->request, unit, event->verify.expected) == 0)
+        return;
+    int result = throng_store_verify(h->store, unit, event->verify.expected);
+    /* HTTP's bytes of it were wrong and went, and what the node holds for stored went with them: all of it anew. */
+    if (result == THRONG_ERR_STATE)
+        throng_store_drop(h->store, unit);
+    verified(peer, h, event->request, result, now);
 }
 
 static void on_manifest(throng_peer *peer, hosted *h, const throng_event *event, throng_time now)
@@ -152,6 +172,19 @@ static void drain_events(throng_peer *peer, throng_time now)
     }
 }
 
+/* What threads bring back. */
+static void on_verified(void *user, uint64_t request, int result)
+{
+    hosted *h = user;
+    throng_peer *peer = h->peer;
+    if (peer->left)
+        return;
+    throng_time now = throng_now();
+    verified(peer, h, request, result, now);
+    drain_events(peer, now);
+    throng_endpoint_wake(peer->endpoint);
+}
+
 /* What the endpoint asks for */
 
 static void host_receive(void *user, throng_time now, const throng_addr *from, const throng_opened *opened)
@@ -167,6 +200,9 @@ static void host_tick(void *user, throng_time now)
     if (now >= throng_node_next_deadline(peer->node))
         throng_node_tick(peer->node, now);
     drain_events(peer, now);
+    for (hosted *h = peer->objects; h; h = h->next)
+        if (h->verifier)
+            throng_verifier_start(h->verifier);
 }
 
 static bool host_next(void *user, throng_time now, throng_datagram *ret)
@@ -248,6 +284,8 @@ int throng_peer_new(throng_peer **ret, uv_loop_t *loop, const throng_peer_config
     throng_peer *peer = calloc(1, sizeof *peer);
     if (!peer)
         return -ENOMEM;
+    peer->loop = loop;
+    peer->thread_size_bytes_min = config->thread_size_bytes_min;
     peer->hooks = config->hooks;
     peer->user = config->user;
     peer->pinned = config->pinned_key != NULL;
@@ -307,6 +345,7 @@ static int host_object(throng_peer *peer, const throng_hash *object, uint32_t da
                   .data_chunks = data_chunks,
                   .identity = identity,
                   .store = store,
+                  .peer = peer,
                   .next = peer->objects};
     peer->objects = h;
     *ret = h;
@@ -341,6 +380,10 @@ int throng_peer_join(throng_peer *peer, const throng_directions *directions, con
     error = host_object(peer, &directions->object, geometry.data_chunks, identity, store, &h);
     if (error < 0)
         return error;
+    if (directions->size >= peer->thread_size_bytes_min)
+        error = throng_verifier_new(&h->verifier, peer->loop, store, on_verified, h);
+    if (error < 0)
+        return settle(peer, h, error);
     return settle(peer, h, throng_node_join(peer->node, throng_now(), directions, seeder, h));
 }
 

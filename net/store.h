@@ -8,7 +8,7 @@
  * FILE.part.state records what a later run may count on: one entry for each unit written, with its hash. Reopening
  * hashes those units again, so that a crash, of the machine too, can't make a byte pass that was not verified.
  *
- * One thread at a time. No call waits for anything but the disk. */
+ * One thread at a time, throng_store_check_run aside. No call waits for anything but the disk. */
 #ifndef THRONG_NET_STORE_H
 #define THRONG_NET_STORE_H
 
@@ -78,15 +78,35 @@ uint32_t throng_store_units_open(const throng_store *store);
  * THRONG_ERR_INVALID: no data chunk, or not its size. */
 int throng_store_put(throng_store *store, uint32_t chunk, const uint8_t *bytes, size_t size);
 /* Hashes a unit that is COMPLETE or WRITTEN (THRONG_EVENT_VERIFY). 0: right, and written. THRONG_ERR_TAMPERED: wrong,
- * and dropped. THRONG_ERR_STATE: not all there. A THRONG_DISK_ERR_ code: right but not written, and still in memory:
- * free space and call again, or give up. */
+ * and dropped. THRONG_ERR_STATE: not all there, or being checked already. A THRONG_DISK_ERR_ code: right but not
+ * written, and still in memory: free space and call again, or give up. */
 int throng_store_verify(throng_store *store, uint32_t unit, const uint8_t expected[THRONG_HASH_SIZE]);
 
-/* The three steps of verifying, for who hashes in another thread: the bytes of a COMPLETE unit (they stay until it is
- * accepted or dropped), then what came of it. */
-int throng_store_unit_bytes(const throng_store *store, uint32_t unit, const uint8_t **ret_bytes, size_t *ret_size);
-int throng_store_accept(throng_store *store, uint32_t unit, const uint8_t hash[THRONG_HASH_SIZE]);
+/* What is in memory of a unit, or written and not verified, goes. Not while it is being checked. */
 void throng_store_drop(throng_store *store, uint32_t unit);
+
+/* The same in three steps, for who hashes and writes in another thread: start and finish belong to the store's thread,
+ * run to any. In between the unit stays COMPLETE: chunks and bytes of HTTP for it are ignored. */
+typedef struct throng_store_check {
+    uint32_t unit;
+    uint32_t size; /* bytes of the unit */
+    uint64_t offset;
+    const uint8_t *bytes;
+    uint8_t expected[THRONG_HASH_SIZE];
+    int fd;
+    int result; /* THRONG_ERR_AGAIN until it has run, then as of throng_store_verify */
+} throng_store_check;
+
+/* Of a unit that is COMPLETE and not being checked; otherwise THRONG_ERR_STATE. */
+int throng_store_check_start(throng_store *store, uint32_t unit, const uint8_t expected[THRONG_HASH_SIZE],
+                             throng_store_check *ret);
+/* Hashes and writes; neighbours of the same store in one piece. */
+void throng_store_check_run(throng_store_check *checks, size_t count, throng_hasher *hasher);
+/* Returns the check's result, after doing by the store as throng_store_verify does. Each check started is to be
+ * finished before the store is freed, whether it ran or not. */
+int throng_store_check_finish(throng_store *store, const throng_store_check *check);
+/* No more checks than this can be under way at once. */
+uint32_t throng_store_checks_max(const throng_store *store);
 
 /* --- from HTTP --- */
 

@@ -15,6 +15,7 @@ typedef struct throng_store_slot {
     uint32_t run_end;   /* there once the run covers it */
     uint16_t have;      /* a bit for each chunk of the unit */
     uint16_t from_peer; /* … that a peer gave */
+    bool checking;      /* another thread reads it */
 } throng_store_slot;
 
 /* The record of what was verified: FILE.part.state. */

@@ -60,6 +60,13 @@ static throng_store_slot *slot_of(const throng_store *store, uint32_t unit)
     return store->units[unit] < UNIT_SLOT ? NULL : &store->slots[store->units[unit] - UNIT_SLOT];
 }
 
+/* Then another thread reads its buffer. */
+static bool is_being_checked(const throng_store *store, uint32_t unit)
+{
+    const throng_store_slot *slot = slot_of(store, unit);
+    return slot && slot->checking;
+}
+
 static bool is_complete(const throng_store *store, const throng_store_slot *slot)
 {
     return slot->have == all_chunks(store, slot->unit);
@@ -166,15 +173,6 @@ int throng_store_read_back(throng_store *store, uint32_t unit)
                               throng_store_unit_offset(store, unit));
 }
 
-int throng_store_unit_bytes(const throng_store *store, uint32_t unit, const uint8_t **ret_bytes, size_t *ret_size)
-{
-    if (throng_store_unit(store, unit) != THRONG_UNIT_COMPLETE)
-        return THRONG_ERR_STATE;
-    *ret_bytes = slot_of(store, unit)->buffer;
-    *ret_size = throng_store_unit_size(store, unit);
-    return 0;
-}
-
 static int write_unit(throng_store *store, uint32_t unit, uint32_t where)
 {
     int error = throng_store_pwrite(store->fd, slot_of(store, unit)->buffer, throng_store_unit_size(store, unit),
@@ -184,22 +182,25 @@ static int write_unit(throng_store *store, uint32_t unit, uint32_t where)
     return error;
 }
 
-int throng_store_accept(throng_store *store, uint32_t unit, const uint8_t hash[THRONG_HASH_SIZE])
+static void note_verified(throng_store *store, uint32_t unit, const uint8_t hash[THRONG_HASH_SIZE])
 {
-    if (throng_store_unit(store, unit) != THRONG_UNIT_COMPLETE)
-        return THRONG_ERR_STATE;
     throng_hash proven;
     memcpy(proven.bytes, hash, sizeof proven.bytes);
+    throng_journal_add(store, unit, true, &proven);
+}
+
+static int accept_unit(throng_store *store, uint32_t unit, const uint8_t hash[THRONG_HASH_SIZE])
+{
     int error = write_unit(store, unit, UNIT_VERIFIED);
     if (error == 0)
-        throng_journal_add(store, unit, true, &proven);
+        note_verified(store, unit, hash);
     return error;
 }
 
 void throng_store_drop(throng_store *store, uint32_t unit)
 {
     throng_unit_state state = throng_store_unit(store, unit);
-    if (state != THRONG_UNIT_MISSING && state != THRONG_UNIT_VERIFIED)
+    if (state != THRONG_UNIT_MISSING && state != THRONG_UNIT_VERIFIED && !is_being_checked(store, unit))
         slot_close(store, unit, UNIT_MISSING);
 }
 
@@ -229,13 +230,47 @@ int throng_store_verify(throng_store *store, uint32_t unit, const uint8_t expect
     throng_unit_state state = throng_store_unit(store, unit);
     if (state == THRONG_UNIT_WRITTEN)
         return verify_written(store, unit, expected);
-    if (state != THRONG_UNIT_COMPLETE)
+    if (state != THRONG_UNIT_COMPLETE || is_being_checked(store, unit))
         return state == THRONG_UNIT_VERIFIED ? 0 : THRONG_ERR_STATE;
     if (!is_right(store, slot_of(store, unit), expected)) {
         throng_store_drop(store, unit);
         return THRONG_ERR_TAMPERED;
     }
-    return throng_store_accept(store, unit, expected);
+    return accept_unit(store, unit, expected);
+}
+
+int throng_store_check_start(throng_store *store, uint32_t unit, const uint8_t expected[THRONG_HASH_SIZE],
+                             throng_store_check *ret)
+{
+    if (throng_store_unit(store, unit) != THRONG_UNIT_COMPLETE || is_being_checked(store, unit))
+        return THRONG_ERR_STATE;
+    throng_store_slot *slot = slot_of(store, unit);
+    slot->checking = true;
+    *ret = (throng_store_check){.unit = unit,
+                                .size = throng_store_unit_size(store, unit),
+                                .offset = throng_store_unit_offset(store, unit),
+                                .bytes = slot->buffer,
+                                .fd = store->fd,
+                                .result = THRONG_ERR_AGAIN};
+    memcpy(ret->expected, expected, sizeof ret->expected);
+    return 0;
+}
+
+int throng_store_check_finish(throng_store *store, const throng_store_check *check)
+{
+    slot_of(store, check->unit)->checking = false;
+    if (check->result == 0) {
+        slot_close(store, check->unit, UNIT_VERIFIED);
+        note_verified(store, check->unit, check->expected);
+    } else if (check->result == THRONG_ERR_TAMPERED) {
+        throng_store_drop(store, check->unit);
+    }
+    return check->result;
+}
+
+uint32_t throng_store_checks_max(const throng_store *store)
+{
+    return store->slots_max;
 }
 
 /* --- in from peers --- */
@@ -246,7 +281,7 @@ int throng_store_put(throng_store *store, uint32_t chunk, const uint8_t *bytes, 
     if (store->plain || chunk >= g->data_chunks || size != throng_geometry_chunk_bytes(g, chunk))
         return THRONG_ERR_INVALID;
     uint32_t unit = throng_geometry_unit_of(g, chunk);
-    if (store->units[unit] == UNIT_WRITTEN || store->units[unit] == UNIT_VERIFIED)
+    if (store->units[unit] == UNIT_WRITTEN || store->units[unit] == UNIT_VERIFIED || is_being_checked(store, unit))
         return 0;
     int error = 0;
     throng_store_slot *slot = slot_open(store, unit, &error);
@@ -332,7 +367,7 @@ static int settle_slot(throng_store *store, throng_store_slot *slot)
         return 0;
     if (store->hashes && throng_hashes_expected(store->hashes, unit, &expected) == 0) {
         if (is_right(store, slot, expected))
-            return throng_store_accept(store, unit, expected);
+            return accept_unit(store, unit, expected);
         slot->have = slot->from_peer;
         slot->run_first = slot->run_end = 0;
         if (slot->have == 0)
@@ -358,7 +393,8 @@ static int write_units(throng_store *store, uint64_t offset, const uint8_t *byte
         uint32_t unit = (uint32_t)(offset / store->unit_size);
         uint32_t at = (uint32_t)(offset % store->unit_size);
         uint32_t part = size < store->unit_size - at ? (uint32_t)size : store->unit_size - at;
-        if (store->units[unit] != UNIT_WRITTEN && store->units[unit] != UNIT_VERIFIED) {
+        bool is_there = store->units[unit] == UNIT_WRITTEN || store->units[unit] == UNIT_VERIFIED;
+        if (!is_there && !is_being_checked(store, unit)) {
             int error = 0;
             throng_store_slot *slot = slot_open(store, unit, &error);
             if (!slot)

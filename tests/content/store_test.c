@@ -243,20 +243,53 @@ static void store_refuses_chunks_that_are_none(void **state)
     assert_false(part_exists(f));
 }
 
-static void store_unit_hashed_elsewhere_is_accepted(void **state)
+static void store_units_checked_elsewhere_are_written(void **state)
 {
     fixture *f = *state;
     throng_store *store = open_store(f);
-    const uint8_t *bytes;
-    size_t size;
-    assert_int_equal(throng_store_unit_bytes(store, UNITS - 1, &bytes, &size), THRONG_ERR_STATE);
-    for (uint32_t chunk = (UNITS - 1) * f->unit_chunks; chunk < f->chunks; chunk++)
+    throng_hasher *hasher;
+    throng_store_check checks[UNITS];
+    assert_int_equal(throng_hasher_new(&hasher), 0);
+    assert_true(throng_store_checks_max(store) >= UNITS);
+    assert_int_equal(throng_store_check_start(store, 0, hash_of(f, 0), &checks[0]), THRONG_ERR_STATE);
+    for (uint32_t chunk = 0; chunk < f->chunks; chunk++)
         assert_int_equal(put(f, store, chunk), 0);
-    assert_int_equal(throng_store_unit_bytes(store, UNITS - 1, &bytes, &size), 0);
-    assert_int_equal(size, SIZE - (UNITS - 1) * UNIT);
-    assert_memory_equal(bytes, f->object + (UNITS - 1) * UNIT, size);
-    assert_int_equal(throng_store_accept(store, UNITS - 1, hash_of(f, UNITS - 1)), 0);
-    assert_int_equal(throng_store_unit(store, UNITS - 1), THRONG_UNIT_VERIFIED);
+    for (uint32_t unit = 0; unit < UNITS; unit++)
+        assert_int_equal(throng_store_check_start(store, unit, hash_of(f, unit), &checks[unit]), 0);
+    checks[1].expected[0] ^= 1; /* a gap between those that are written */
+    throng_store_check_run(checks, UNITS, hasher);
+    assert_int_equal(throng_store_units_verified(store), 0);
+    for (uint32_t unit = 0; unit < UNITS; unit++)
+        assert_int_equal(throng_store_check_finish(store, &checks[unit]), unit == 1 ? THRONG_ERR_TAMPERED : 0);
+    assert_int_equal(throng_store_unit(store, 1), THRONG_UNIT_MISSING);
+    assert_int_equal(throng_store_units_verified(store), UNITS - 1);
+    for (uint32_t chunk = f->unit_chunks; chunk < 2 * f->unit_chunks; chunk++)
+        assert_int_equal(put(f, store, chunk), 0);
+    assert_int_equal(throng_store_verify(store, 1, hash_of(f, 1)), 0);
+    assert_int_equal(throng_store_commit(store, false), 0);
+    assert_file_is(f->path, f->object, SIZE);
+    throng_hasher_free(hasher);
+    throng_store_free(store);
+}
+
+static void store_unit_under_check_stays_as_it_is(void **state)
+{
+    fixture *f = *state;
+    throng_store *store = open_store(f);
+    throng_store_check check, again;
+    for (uint32_t chunk = 0; chunk < f->unit_chunks; chunk++)
+        assert_int_equal(put(f, store, chunk), 0);
+    assert_int_equal(throng_store_check_start(store, 0, hash_of(f, 0), &check), 0);
+    assert_int_equal(throng_store_check_start(store, 0, hash_of(f, 0), &again), THRONG_ERR_STATE);
+    assert_int_equal(throng_store_verify(store, 0, hash_of(f, 0)), THRONG_ERR_STATE);
+    static const uint8_t bad[UNIT];
+    assert_int_equal(throng_store_put(store, 0, bad, f->chunk_size), 0);
+    assert_int_equal(throng_store_write_http(store, 0, bad, UNIT), 0);
+    throng_store_drop(store, 0);
+    assert_memory_equal(check.bytes, f->object, UNIT);
+    assert_int_equal(throng_store_check_finish(store, &check), THRONG_ERR_AGAIN); /* it never ran */
+    assert_int_equal(throng_store_unit(store, 0), THRONG_UNIT_COMPLETE);
+    assert_int_equal(throng_store_verify(store, 0, hash_of(f, 0)), 0);
     throng_store_free(store);
 }
 
@@ -752,7 +785,8 @@ int main(void)
         STORE_TEST(store_tampered_unit_is_dropped_and_never_read),
         STORE_TEST(store_open_units_are_bounded),
         STORE_TEST(store_refuses_chunks_that_are_none),
-        STORE_TEST(store_unit_hashed_elsewhere_is_accepted),
+        STORE_TEST(store_units_checked_elsewhere_are_written),
+        STORE_TEST(store_unit_under_check_stays_as_it_is),
         STORE_TEST(store_empty_object_is_an_empty_file),
         STORE_TEST(store_http_bytes_are_verified_when_hashes_are_known),
         STORE_TEST(store_http_bytes_before_the_hashes_are_told_apart_and_verified_later),

@@ -55,6 +55,37 @@ static void transfer_of_an_object_with_a_hash_tree_arrives_whole(void **state)
     fetch_alone(40 * 1024 * 1024);
 }
 
+static bool has_open_unit(void *user)
+{
+    const crowd_peer *p = user;
+    uint32_t unit;
+    return throng_store_next_unit(p->store, THRONG_UNIT_OPEN, 0, &unit);
+}
+
+/* As when bytes of HTTP turn out wrong, and what else the unit had goes with them: the node believes it is there. */
+static void transfer_of_a_unit_that_the_store_lost_fetches_it_again(void **state)
+{
+    crowd c;
+    crowd_peer p;
+    uint32_t unit;
+    crowd_open(&c, 256 * 1024, 4000000);
+    crowd_peer_open(&c, &p, 1);
+    throng_directions directions = crowd_directions(&c, 10, NULL, 0);
+    crowd_peer_join(&p, &directions);
+    assert_true(crowd_run(&c, has_open_unit, &p, 10000));
+    assert_true(throng_store_next_unit(p.store, THRONG_UNIT_OPEN, 0, &unit));
+    throng_store_drop(p.store, unit);
+    assert_true(crowd_run(&c, is_done, &p, 20000));
+    assert_int_equal(p.store_error, 0);
+    assert_int_equal(p.stuck, 0);
+    throng_peer_stats stats;
+    throng_peer_stats_get(p.peer, &stats);
+    assert_int_equal(stats.node.units_failed, 1);
+    crowd_peer_check(&p);
+    crowd_peer_close(&p);
+    crowd_close(&c);
+}
+
 static bool both_done(void *user)
 {
     crowd_peer *peers = user;
@@ -177,6 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(transfer_from_seeder_arrives_whole_whatever_its_size),
         cmocka_unit_test(transfer_of_an_object_with_a_hash_tree_arrives_whole),
+        cmocka_unit_test(transfer_of_a_unit_that_the_store_lost_fetches_it_again),
         cmocka_unit_test(transfer_between_two_halves_each_gets_the_other),
         cmocka_unit_test(transfer_to_eight_at_once_all_arrive_and_share),
         cmocka_unit_test(seeder_rate_is_kept_on_the_wire),
