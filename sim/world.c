@@ -32,14 +32,9 @@ static double wall_now(void)
 static void *counted_resize(void *user, void *block, size_t old_size, size_t new_size)
 {
     sim_world *w = user;
-    void *resized = NULL;
-    if (new_size == 0) {
-        free(block);
-    } else {
-        resized = realloc(block, new_size);
-        if (!resized)
-            return NULL;
-    }
+    void *resized = sim_slabs_resize(&w->slabs, block, old_size, new_size);
+    if (!resized && new_size > 0)
+        return NULL;
     w->core_bytes += new_size - old_size;
     return resized;
 }
@@ -200,6 +195,7 @@ void sim_world_free(sim_world *w)
     free(w->ports);
     free(w->next_free);
     free(w->victims);
+    sim_slabs_free(&w->slabs);
     free(w);
 }
 

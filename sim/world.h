@@ -14,6 +14,7 @@
 #include "queue.h"
 #include "rng.h"
 #include "sim.h"
+#include "slabs.h"
 
 enum {
     SIM_SEEDER_SLOT = 0,
@@ -136,6 +137,7 @@ struct sim_world {
     double started_s; /* wall */
     double wall_s;
 
+    sim_slabs slabs;    /* the cores' memory */
     throng_alloc alloc; /* counts what nodes and the seeder hold */
     uint64_t core_bytes;
 
