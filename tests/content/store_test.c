@@ -272,27 +272,6 @@ static void store_units_checked_elsewhere_are_written(void **state)
     throng_store_free(store);
 }
 
-static void store_unit_under_check_stays_as_it_is(void **state)
-{
-    fixture *f = *state;
-    throng_store *store = open_store(f);
-    throng_store_check check, again;
-    for (uint32_t chunk = 0; chunk < f->unit_chunks; chunk++)
-        assert_int_equal(put(f, store, chunk), 0);
-    assert_int_equal(throng_store_check_start(store, 0, hash_of(f, 0), &check), 0);
-    assert_int_equal(throng_store_check_start(store, 0, hash_of(f, 0), &again), THRONG_ERR_STATE);
-    assert_int_equal(throng_store_verify(store, 0, hash_of(f, 0)), THRONG_ERR_STATE);
-    static const uint8_t bad[UNIT];
-    assert_int_equal(throng_store_put(store, 0, bad, f->chunk_size), 0);
-    assert_int_equal(throng_store_write_http(store, 0, bad, UNIT), 0);
-    throng_store_drop(store, 0);
-    assert_memory_equal(check.bytes, f->object, UNIT);
-    assert_int_equal(throng_store_check_finish(store, &check), THRONG_ERR_AGAIN); /* it never ran */
-    assert_int_equal(throng_store_unit(store, 0), THRONG_UNIT_COMPLETE);
-    assert_int_equal(throng_store_verify(store, 0, hash_of(f, 0)), 0);
-    throng_store_free(store);
-}
-
 static void store_empty_object_is_an_empty_file(void **state)
 {
     fixture *f = *state;
@@ -786,7 +765,6 @@ int main(void)
         STORE_TEST(store_open_units_are_bounded),
         STORE_TEST(store_refuses_chunks_that_are_none),
         STORE_TEST(store_units_checked_elsewhere_are_written),
-        STORE_TEST(store_unit_under_check_stays_as_it_is),
         STORE_TEST(store_empty_object_is_an_empty_file),
         STORE_TEST(store_http_bytes_are_verified_when_hashes_are_known),
         STORE_TEST(store_http_bytes_before_the_hashes_are_told_apart_and_verified_later),

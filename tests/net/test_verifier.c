@@ -179,6 +179,26 @@ static void verifier_passes_on_what_the_disk_says(void **state)
     throng_verifier_free(f->verifier);
 }
 
+static void store_unit_under_check_stays_as_it_is(void **state)
+{
+    fixture *f = *state;
+    throng_store_check check;
+    throng_store_check again;
+    const uint8_t *hash = f->hashes[0].bytes;
+    static const uint8_t bad[UNIT];
+    throng_verifier_free(f->verifier);
+    assert_int_equal(throng_store_check_start(f->store, 0, hash, &check), 0);
+    assert_int_equal(throng_store_check_start(f->store, 0, hash, &again), THRONG_ERR_STATE);
+    assert_int_equal(throng_store_verify(f->store, 0, hash), THRONG_ERR_STATE);
+    assert_int_equal(throng_store_put(f->store, 0, bad, CHUNK), 0);
+    assert_int_equal(throng_store_write_http(f->store, 0, bad, UNIT), 0);
+    throng_store_drop(f->store, 0);
+    assert_memory_equal(check.bytes, f->bytes, UNIT);
+    assert_int_equal(throng_store_check_finish(f->store, &check), THRONG_ERR_AGAIN); /* it never ran */
+    assert_int_equal(throng_store_unit(f->store, 0), THRONG_UNIT_COMPLETE);
+    assert_int_equal(throng_store_verify(f->store, 0, hash), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +206,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(verifier_freed_with_a_batch_out_leaves_the_store_to_itself, set_up, tear_down),
         cmocka_unit_test_setup_teardown(verifier_freed_before_its_start_leaves_the_store_to_itself, set_up, tear_down),
         cmocka_unit_test_setup_teardown(verifier_freed_from_within_its_call_tells_no_more, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(store_unit_under_check_stays_as_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(verifier_passes_on_what_the_disk_says, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("verifier", tests, NULL, NULL);
