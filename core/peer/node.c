@@ -306,7 +306,7 @@ int throng_node_complete(throng_node *node, throng_time now, uint64_t request, i
     if (result == 0)
         throng_unit_passed(node, object, unit);
     else
-        throng_unit_failed(node, object, unit);
+        throng_unit_failed(node, object, unit, result == THRONG_ERR_TAMPERED);
     throng_neighbours_sweep(node);
     return 0;
 }

@@ -326,7 +326,8 @@ void throng_unit_check(throng_node *node, throng_object *object, throng_unit *un
 /* Those that waited for a page or the manifest. */
 void throng_units_check_waiting(throng_node *node, throng_object *object);
 void throng_unit_passed(throng_node *node, throng_object *object, throng_unit *unit);
-void throng_unit_failed(throng_node *node, throng_object *object, throng_unit *unit);
+/* It is to be fetched again. Only false content (tampered) is anybody's fault. */
+void throng_unit_failed(throng_node *node, throng_object *object, throng_unit *unit, bool tampered);
 /* Gives an object up: the host is told why, once. */
 void throng_object_give_up(throng_node *node, throng_object *object, int error);
 

@@ -163,15 +163,15 @@ static uint32_t sole_supplier(const throng_unit *unit)
     return unit->of[0].supplier;
 }
 
-void throng_unit_failed(throng_node *node, throng_object *object, throng_unit *unit)
+void throng_unit_failed(throng_node *node, throng_object *object, throng_unit *unit, bool tampered)
 {
     node->stats.units_failed++;
-    throng_neighbour *liar = throng_neighbour_by_serial(node, sole_supplier(unit));
+    throng_neighbour *liar = tampered ? throng_neighbour_by_serial(node, sole_supplier(unit)) : NULL;
     if (liar)
         throng_neighbour_ban(node, liar);
     for (uint32_t i = 0; i < unit->end - unit->first; i++) {
         throng_object_mark_stored(object, unit->first + i, false);
-        if (unit->of[i].supplier == NO_SUPPLIER)
+        if (!tampered || unit->of[i].supplier == NO_SUPPLIER)
             continue;
         unit->suspect |= (uint16_t)(1u << i);
         unit->of[i].failed_supplier = unit->of[i].supplier;

@@ -256,6 +256,34 @@ static void forged_requests_make_nobody_busy(void **state)
     throng_node_free(node);
 }
 
+static throng_unit *whole_unit_from(throng_node *node, throng_neighbour *n)
+{
+    throng_unit *unit = throng_unit_open(node, node->objects[0], 0);
+    assert_non_null(unit);
+    for (uint32_t i = 0; i < unit->end; i++)
+        unit->of[i].supplier = n->serial;
+    unit->checking = true;
+    return unit;
+}
+
+static void unit_that_the_host_lost_is_nobodys_fault(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    throng_object *object = object_of(node, 128 * 1024);
+    throng_neighbour *n = neighbour_with(node, 0, 0, 128);
+    whole_unit_from(node, n);
+    assert_int_equal(throng_node_complete(node, 2, (uint64_t)object->serial << 32, THRONG_ERR_STATE), 0);
+    assert_int_equal(node->stats.liars, 0);
+    assert_int_equal(node->neighbours_count, 1);
+    whole_unit_from(node, n);
+    assert_int_equal(throng_node_complete(node, 3, (uint64_t)object->serial << 32, THRONG_ERR_TAMPERED), 0);
+    assert_int_equal(node->stats.liars, 1);
+    assert_int_equal(node->neighbours_count, 0);
+    throng_addr addr = peer_address(0);
+    assert_null(throng_neighbour_add(node, &addr)); /* not taken back */
+    throng_node_free(node);
+}
+
 static void window_holds_what_arrived_and_falls_to_it(void **state)
 {
     throng_node *node = node_of(THRONG_PROFILE_THRONG);
@@ -328,6 +356,7 @@ int main(void)
         cmocka_unit_test(choice_never_names_a_chunk_twice),
         cmocka_unit_test(request_bounded_by_a_slice_is_answered_out_of_the_slice),
         cmocka_unit_test(forged_requests_make_nobody_busy),
+        cmocka_unit_test(unit_that_the_host_lost_is_nobodys_fault),
         cmocka_unit_test(window_holds_what_arrived_and_falls_to_it),
         cmocka_unit_test(node_with_a_heap_that_fails_anywhere_stays_whole),
     };
