@@ -1,5 +1,6 @@
 #include "slabs.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,6 +13,11 @@ enum { POOLED_MAX = 0 };
 #else
 enum { POOLED_MAX = SIM_SLABS_STEP * SIM_SLABS_CLASSES };
 #endif
+
+static bool pooled(size_t size)
+{
+    return size > 0 && size <= POOLED_MAX;
+}
 
 static size_t rounded(size_t size)
 {
@@ -33,7 +39,7 @@ static int new_slab(sim_slabs *slabs)
 
 static void *take(sim_slabs *slabs, size_t size)
 {
-    if (size > POOLED_MAX)
+    if (!pooled(size))
         return malloc(size);
     size = rounded(size);
     void **list = &slabs->unused[size / SIM_SLABS_STEP - 1];
@@ -50,7 +56,7 @@ static void *take(sim_slabs *slabs, size_t size)
 
 static void give_back(sim_slabs *slabs, void *block, size_t size)
 {
-    if (size > POOLED_MAX) {
+    if (!pooled(size)) {
         free(block);
         return;
     }
@@ -66,9 +72,9 @@ void *sim_slabs_resize(sim_slabs *slabs, void *block, size_t old_size, size_t ne
             give_back(slabs, block, old_size);
         return NULL;
     }
-    if (block && old_size <= POOLED_MAX && new_size <= POOLED_MAX && rounded(old_size) == rounded(new_size))
+    if (block && pooled(old_size) && pooled(new_size) && rounded(old_size) == rounded(new_size))
         return block;
-    if (block && old_size > POOLED_MAX && new_size > POOLED_MAX)
+    if (block && !pooled(old_size) && !pooled(new_size))
         return realloc(block, new_size);
     void *grown = take(slabs, new_size);
     if (grown && block) {
