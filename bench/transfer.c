@@ -218,10 +218,10 @@ static void print(const outcome *o, uint64_t size, uint32_t chunk_size, double s
 int main(int argc, char **argv)
 {
     uint64_t size = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000000;
-    uint32_t chunk_size = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 0;
+    uint32_t chunk_size = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : THRONG_CHUNK_SIZE_DEFAULT;
     const char *folder = argc > 3 ? argv[3] : "/dev/shm";
     if (size == 0 || argc > 4) {
-        fprintf(stderr, "usage: transfer [BYTES [CHUNK_BYTES (0: by size) [FOLDER]]]\n");
+        fprintf(stderr, "usage: transfer [BYTES [CHUNK_BYTES [FOLDER]]]\n");
         return 2;
     }
     char from[PATH_BYTES], to[PATH_BYTES];
@@ -257,6 +257,6 @@ int main(int argc, char **argv)
     waitpid(seeder, NULL, 0);
     unlink(from);
     unlink(to);
-    print(&o, size, directions.chunk_size, seeder_cpu);
+    print(&o, size, chunk_size, seeder_cpu);
     return 0;
 }

@@ -36,7 +36,7 @@ static const struct argp_option option_table[] = {
     {"output", 'o', "M", 0, "Write it to M (FILE.manifest)", 1},
     {"type", OPTION_TYPE, "TYPE", 0, "Its Content-Type (application/octet-stream)", 1},
     {"expires", OPTION_EXPIRES, "SECONDS", 0, "It expires so long from now (never)", 1},
-    {"chunk-size", OPTION_CHUNK_SIZE, "BYTES", 0, "Bytes in a chunk, 256 to 1152 (1024; 1152 for 16M and more)", 1},
+    {"chunk-size", OPTION_CHUNK_SIZE, "BYTES", 0, "Bytes in a chunk, 256 to 1152 (1024)", 1},
     {"key", OPTION_KEY, "HEX", 0, "It must be signed with this public key", 2},
     {"json", OPTION_JSON, NULL, 0, "One line of JSON", 2},
     {0},

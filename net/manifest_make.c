@@ -8,16 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 256 * 1024, PROGRESS_BYTES = 1 << 20, LARGE_BYTES = 16 << 20 };
-
-uint32_t throng_chunk_size_for(uint64_t size_bytes)
-{
-    return size_bytes >= LARGE_BYTES ? THRONG_CHUNK_SIZE_MAX : THRONG_CHUNK_SIZE_DEFAULT;
-}
+enum { READ_SIZE = 256 * 1024, PROGRESS_BYTES = 1 << 20 };
 
 void throng_manifest_options_default(throng_manifest_options *options)
 {
-    *options = (throng_manifest_options){.expires_unix_s = UINT64_MAX};
+    *options = (throng_manifest_options){.chunk_size = THRONG_CHUNK_SIZE_DEFAULT, .expires_unix_s = UINT64_MAX};
 }
 
 void throng_url_hash(throng_hasher *hasher, const uint8_t public_key[THRONG_PUBLIC_KEY_SIZE], const char *host,
@@ -64,8 +59,7 @@ int throng_manifest_maker_new(throng_manifest_maker **ret, uint64_t size, const 
     if (!maker)
         return THRONG_ERR_NO_MEMORY;
     maker->options = *options;
-    uint32_t chunk_size = options->chunk_size > 0 ? options->chunk_size : throng_chunk_size_for(size);
-    int error = throng_geometry_init(&maker->geometry, size, chunk_size);
+    int error = throng_geometry_init(&maker->geometry, size, options->chunk_size);
     if (error == 0 && options->headers_size > THRONG_MANIFEST_HEADERS_MAX)
         error = THRONG_ERR_FULL;
     if (error == 0)

@@ -10,7 +10,7 @@
 
 /* Start from throng_manifest_options_default. */
 typedef struct throng_manifest_options {
-    uint32_t chunk_size;                /* (0: throng_chunk_size_for the object's size) */
+    uint32_t chunk_size;                /* (THRONG_CHUNK_SIZE_DEFAULT) */
     uint64_t version;                   /* (0) */
     uint64_t expires_unix_s;            /* (UINT64_MAX: never) */
     const char *headers;                /* "Name: value\r\n" each; (none) */
@@ -21,9 +21,6 @@ typedef struct throng_manifest_options {
     void *user;
 } throng_manifest_options;
 
-/* The chunk size of an object of so many bytes unless its site says otherwise. From 16 MiB on the largest: a datagram
- * costs nearly the same whatever it carries. Below, 1,024, which divides pages and blocks. */
-uint32_t throng_chunk_size_for(uint64_t size_bytes);
 void throng_manifest_options_default(throng_manifest_options *options);
 
 /* What names a URL in a manifest without telling it: SHA-256 of public key | host | 0 | path and query. The key is the

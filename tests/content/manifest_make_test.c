@@ -226,27 +226,6 @@ static void manifest_with_bad_options_is_refused(void **state)
                      THRONG_ERR_INVALID);
 }
 
-static void manifest_of_a_large_object_has_the_largest_chunks_unless_told_otherwise(void **state)
-{
-    fixture *f = *state;
-    throng_signed_manifest made;
-    size_t large = 16 * 1024 * 1024;
-    uint8_t *object = calloc(large, 1);
-    assert_non_null(object);
-    f->options.chunk_size = 0;
-    assert_int_equal(throng_manifest_make_from_memory(&made, object, large - 1, &f->options, f->signer), 0);
-    assert_int_equal(made.manifest.geometry.chunk_size, THRONG_CHUNK_SIZE_DEFAULT);
-    throng_signed_manifest_clear(&made);
-    assert_int_equal(throng_manifest_make_from_memory(&made, object, large, &f->options, f->signer), 0);
-    assert_int_equal(made.manifest.geometry.chunk_size, THRONG_CHUNK_SIZE_MAX);
-    throng_signed_manifest_clear(&made);
-    f->options.chunk_size = 512;
-    assert_int_equal(throng_manifest_make_from_memory(&made, object, large, &f->options, f->signer), 0);
-    assert_int_equal(made.manifest.geometry.chunk_size, 512);
-    throng_signed_manifest_clear(&made);
-    free(object);
-}
-
 static void url_hash_depends_on_key_host_and_path(void **state)
 {
     fixture *f = *state;
@@ -273,8 +252,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(manifest_of_a_file_tells_progress_stops_and_notices_an_early_end, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(manifest_with_bad_options_is_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(manifest_of_a_large_object_has_the_largest_chunks_unless_told_otherwise, set_up,
-                                        tear_down),
         cmocka_unit_test_setup_teardown(url_hash_depends_on_key_host_and_path, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,8 +62,8 @@ void crowd_open(crowd *c, uint64_t size, uint64_t rate_bps)
     throng_manifest_options options;
     throng_manifest_options_default(&options);
     assert_int_equal(throng_manifest_make_from_memory(&c->made, c->content, size, &options, c->signer), 0);
-    c->directions = (throng_directions){
-        .object = c->made.id, .size = size, .chunk_size = c->made.manifest.geometry.chunk_size, .epoch = EPOCH};
+    c->directions =
+        (throng_directions){.object = c->made.id, .size = size, .chunk_size = options.chunk_size, .epoch = EPOCH};
     memset(c->directions.key, 0x42, THRONG_KEY_SIZE);
     start_seeder(c, rate_bps);
     c->directions.seeder.port = c->seeder_addr.port;

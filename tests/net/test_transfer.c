@@ -49,12 +49,6 @@ static void transfer_from_seeder_arrives_whole_whatever_its_size(void **state)
         fetch_alone(sizes[i]);
 }
 
-/* Largest chunks, and units hashed and written in another thread. */
-static void transfer_of_a_large_object_arrives_whole(void **state)
-{
-    fetch_alone(16 * 1024 * 1024 + 5);
-}
-
 /* Above 32 MiB the list of hashes becomes a tree, whose pages travel like content. */
 static void transfer_of_an_object_with_a_hash_tree_arrives_whole(void **state)
 {
@@ -213,7 +207,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(transfer_from_seeder_arrives_whole_whatever_its_size),
-        cmocka_unit_test(transfer_of_a_large_object_arrives_whole),
         cmocka_unit_test(transfer_of_an_object_with_a_hash_tree_arrives_whole),
         cmocka_unit_test(transfer_of_a_unit_that_the_store_lost_fetches_it_again),
         cmocka_unit_test(transfer_between_two_halves_each_gets_the_other),
