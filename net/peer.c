@@ -16,6 +16,8 @@
 #include "verifier.h"
 
 /* An object that the node wants or gives: what its `content` stands for. */
+enum { SPARE_PROCESSORS = 4 };
+
 typedef struct hosted {
     throng_hash object;
     throng_tag tag;
@@ -47,7 +49,10 @@ struct throng_peer {
 
 void throng_peer_config_default(throng_peer_config *config, throng_profile profile)
 {
-    *config = (throng_peer_config){.keys_max = 64, .senders_max = 256, .thread_size_bytes_min = (uint64_t)16 << 20};
+    /* With two processors, ours and the seeder's loop fill both: a thread for hashing gained nothing there. */
+    bool spare = uv_available_parallelism() >= SPARE_PROCESSORS;
+    *config = (throng_peer_config){
+        .keys_max = 64, .senders_max = 256, .thread_size_bytes_min = spare ? (uint64_t)16 << 20 : UINT64_MAX};
     throng_udp_config_default(&config->udp);
     throng_node_config_default(&config->node, profile);
 }
