@@ -1,13 +1,15 @@
-/* What the lab is to do, read from a text file: [section], key = value, # comment. Every key, its unit, range and
- * default stand in one table (scenario.c), from which `throng-lab --keys` prints docs/LAB.md's. */
+/* What the lab is to do, read from a text file (../scenario/reader.h). Every key, its unit, range and default stand in
+ * scenario.c, from which `throng-lab --keys` prints docs/LAB.md's. */
 #ifndef LAB_SCENARIO_H
 #define LAB_SCENARIO_H
 
-#include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
-enum { LAB_NAME_MAX = 32, LAB_ERROR_MAX = 400 };
+#include "../scenario/reader.h"
+
+enum { LAB_NAME_MAX = SCENARIO_NAME_MAX, LAB_ERROR_MAX = SCENARIO_ERROR_MAX };
 
 typedef enum lab_arrivals {
     LAB_ARRIVALS_POISSON, /* `rate` a second */

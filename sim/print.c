@@ -87,12 +87,12 @@ void sim_print(FILE *out, const sim_scenario *scenario, const sim_result *r)
     fprintf(out, "trace          %016" PRIx64 "\n", r->trace_hash);
 }
 
-static void print_key(FILE *out, const sim_key *key, const sim_scenario *scenario)
+static void print_key(FILE *out, const scenario_key *key, const sim_scenario *scenario)
 {
     char value[64];
     bool of_class = strcmp(key->section, "class") == 0;
     const void *base = of_class ? (const void *)&scenario->classes[0] : (const void *)scenario;
-    sim_value_format(key, base, value, sizeof value);
+    scenario_value_format(key, sim_value_load(key, base), value, sizeof value);
     fprintf(out, "| [%s%s] | %s | %s | %s |\n", key->section, of_class ? " NAME" : "", key->name, value, key->what);
 }
 

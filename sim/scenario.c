@@ -1,11 +1,7 @@
 #include "scenario.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { FILE_SIZE_MAX = 65536, LINE_SIZE_MAX = 256 };
 
 static const sim_class line_800k = {
     .name = "line",
@@ -42,32 +38,20 @@ void sim_scenario_default(sim_scenario *scenario)
     throng_node_config_default(&scenario->node, THRONG_PROFILE_THRONG);
 }
 
-static int complain(char error[SIM_ERROR_MAX], const char *format, ...) __attribute__((format(printf, 2, 3)));
-static int complain(char error[SIM_ERROR_MAX], const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(error, SIM_ERROR_MAX, format, args);
-    va_end(args);
-    return -1;
-}
-
 /* Where a key's value goes: the scenario, or the class that the section names. */
 typedef struct parser {
     sim_scenario *scenario;
-    const char *name;
-    int line;
-    char section[SIM_NAME_MAX + 8];
     sim_class *class_now; /* of [class NAME] and [seeder] */
     uint32_t classes;     /* seen in the file: they replace the default one */
     uint64_t set[2];      /* keys of the section seen already, by place in the table */
 } parser;
 
-static const sim_key *find_key(const parser *p, const char *name, bool *ret_of_class)
+static const scenario_key *find_key(const char *section, const char *name, bool *ret_of_class)
 {
-    const char *section = strncmp(p->section, "class ", 6) == 0 ? "class" : p->section;
+    if (strncmp(section, "class ", 6) == 0)
+        section = "class";
     for (size_t i = 0; i < sim_keys_count; i++) {
-        const sim_key *key = &sim_keys[i];
+        const scenario_key *key = &sim_keys[i];
         if (strcmp(key->name, name) != 0)
             continue;
         *ret_of_class = strcmp(key->section, "class") == 0;
@@ -79,25 +63,22 @@ static const sim_key *find_key(const parser *p, const char *name, bool *ret_of_c
     return NULL;
 }
 
-static int assign(parser *p, const char *name, const char *value, char error[SIM_ERROR_MAX])
+static int assign(void *self, const char *section, const char *name, const char *value, char error[SIM_ERROR_MAX])
 {
+    parser *p = self;
     bool of_class = false;
-    const sim_key *key = find_key(p, name, &of_class);
+    const scenario_key *key = find_key(section, name, &of_class);
     if (!key)
-        return complain(error, "%s:%d: %s: no such key in [%s]; `throng sim --keys` lists them", p->name, p->line, name,
-                        p->section);
+        return scenario_complain(error, "%s: no such key in [%s]; `throng sim --keys` lists them", name, section);
     double number;
-    const char *why;
-    if (sim_value_parse(key, value, &number, &why) < 0)
-        return complain(error, "%s:%d: %s = %s: %s%s%s", p->name, p->line, name, value, why, key->choices ? ": " : "",
-                        key->choices ? key->choices : "");
+    if (scenario_value_parse(key, value, &number, error) < 0)
+        return -1;
     size_t place = (size_t)(key - sim_keys);
     if (p->set[place / 64] >> (place % 64) & 1)
-        return complain(error, "%s:%d: %s: given twice in [%s]", p->name, p->line, name, p->section);
+        return scenario_complain(error, "%s: given twice in [%s]", name, section);
     bool is_profile = key->offset == offsetof(sim_scenario, profile) && !of_class;
     if (is_profile && (p->set[0] || p->set[1]))
-        return complain(error, "%s:%d: profile: sets the defaults of other keys, so it comes first in [node]", p->name,
-                        p->line);
+        return scenario_complain(error, "profile: sets the defaults of other keys, so it comes first in [node]");
     p->set[place / 64] |= (uint64_t)1 << (place % 64);
     sim_value_store(key, of_class ? (void *)p->class_now : (void *)p->scenario, number);
     if (is_profile)
@@ -117,13 +98,13 @@ static int open_class(parser *p, const char *name, char error[SIM_ERROR_MAX])
 {
     sim_scenario *s = p->scenario;
     if (!*name || strlen(name) >= SIM_NAME_MAX)
-        return complain(error, "%s:%d: [%s]: a class needs a name of at most %d letters", p->name, p->line, p->section,
-                        SIM_NAME_MAX - 1);
+        return scenario_complain(error, "[class %s]: a class needs a name of at most %d letters", name,
+                                 SIM_NAME_MAX - 1);
     for (uint32_t i = 0; i < p->classes; i++)
         if (strcmp(s->classes[i].name, name) == 0)
-            return complain(error, "%s:%d: [%s]: given twice", p->name, p->line, p->section);
+            return scenario_complain(error, "[class %s]: given twice", name);
     if (p->classes == SIM_CLASSES_MAX)
-        return complain(error, "%s:%d: [%s]: more than %d classes", p->name, p->line, p->section, SIM_CLASSES_MAX);
+        return scenario_complain(error, "[class %s]: more than %d classes", name, SIM_CLASSES_MAX);
     p->class_now = &s->classes[p->classes];
     *p->class_now = line_800k;
     memcpy(p->class_now->name, name, strlen(name) + 1);
@@ -131,44 +112,16 @@ static int open_class(parser *p, const char *name, char error[SIM_ERROR_MAX])
     return 0;
 }
 
-static int open_section(parser *p, char *line, char error[SIM_ERROR_MAX])
+static int open_section(void *self, const char *section, char error[SIM_ERROR_MAX])
 {
-    char *end = strchr(line, ']');
-    if (!end || end[1] || end - line - 1 >= (long)sizeof p->section)
-        return complain(error, "%s:%d: %s: not a section ([name], alone on its line)", p->name, p->line, line);
-    *end = '\0';
-    memcpy(p->section, line + 1, strlen(line));
+    parser *p = self;
     memset(p->set, 0, sizeof p->set);
-    p->class_now = strcmp(p->section, "seeder") == 0 ? &p->scenario->seeder : NULL;
-    if (strncmp(p->section, "class ", 6) == 0)
-        return open_class(p, p->section + 6, error);
-    if (!known_section(p->section))
-        return complain(error, "%s:%d: [%s]: no such section", p->name, p->line, p->section);
+    p->class_now = strcmp(section, "seeder") == 0 ? &p->scenario->seeder : NULL;
+    if (strncmp(section, "class ", 6) == 0)
+        return open_class(p, section + 6, error);
+    if (!known_section(section))
+        return scenario_complain(error, "[%s]: no such section", section);
     return 0;
-}
-
-static char *trim(char *text)
-{
-    text += strspn(text, " \t\r");
-    size_t length = strlen(text);
-    while (length > 0 && strchr(" \t\r", text[length - 1]))
-        text[--length] = '\0';
-    return text;
-}
-
-static int parse_line(parser *p, char *line, char error[SIM_ERROR_MAX])
-{
-    line[strcspn(line, "#")] = '\0';
-    line = trim(line);
-    if (!*line)
-        return 0;
-    if (*line == '[')
-        return open_section(p, line, error);
-    char *equals = strchr(line, '=');
-    if (!equals)
-        return complain(error, "%s:%d: %s: neither a [section] nor key = value", p->name, p->line, line);
-    *equals = '\0';
-    return assign(p, trim(line), trim(equals + 1), error);
 }
 
 int sim_scenario_check(const sim_scenario *s, const char *name, char error[SIM_ERROR_MAX])
@@ -177,24 +130,24 @@ int sim_scenario_check(const sim_scenario *s, const char *name, char error[SIM_E
     for (uint32_t i = 0; i < s->classes_count; i++)
         shares += s->classes[i].share;
     if (shares <= 0)
-        return complain(error, "%s: share: no class has a share of the clients", name);
+        return scenario_complain(error, "%s: share: no class has a share of the clients", name);
     if (s->leech + s->poison > 1)
-        return complain(error, "%s: leech, poison: together more than all clients", name);
+        return scenario_complain(error, "%s: leech, poison: together more than all clients", name);
     if (s->warmup >= s->duration)
-        return complain(error, "%s: warmup: not less than duration, so that nobody would be measured", name);
+        return scenario_complain(error, "%s: warmup: not less than duration, so that nobody would be measured", name);
     if (s->seeder_rate_bps > s->seeder.up_bps)
-        return complain(error, "%s: [seeder] rate: more than its uplink (up)", name);
+        return scenario_complain(error, "%s: [seeder] rate: more than its uplink (up)", name);
     if (s->seeder_return_at && s->seeder_return_at <= s->seeder_die_at)
-        return complain(error, "%s: [seeder] return_at: not after die_at", name);
+        return scenario_complain(error, "%s: [seeder] return_at: not after die_at", name);
     if (s->node.degree_min > s->node.degree_max)
-        return complain(error, "%s: [node] degree_min: more than degree_max", name);
+        return scenario_complain(error, "%s: [node] degree_min: more than degree_max", name);
     if (s->node.window_min > s->node.window_max)
-        return complain(error, "%s: [node] window_min: more than window_max", name);
+        return scenario_complain(error, "%s: [node] window_min: more than window_max", name);
     throng_geometry geometry;
     if (throng_geometry_init(&geometry, s->object_size, (uint32_t)s->chunk_size) < 0)
-        return complain(error, "%s: [object] size: too many chunks", name);
+        return scenario_complain(error, "%s: [object] size: too many chunks", name);
     if (s->arrivals == SIM_ARRIVALS_ONCE && s->warmup > s->arrivals_spread)
-        return complain(error, "%s: warmup: all clients would have come before", name);
+        return scenario_complain(error, "%s: warmup: all clients would have come before", name);
     return 0;
 }
 
@@ -202,22 +155,10 @@ int sim_scenario_parse(sim_scenario *ret, const char *name, const char *text, ch
 {
     sim_scenario scenario;
     sim_scenario_default(&scenario);
-    const char *base = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
-    snprintf(scenario.name, sizeof scenario.name, "%.*s", (int)strcspn(base, "."), base);
-    parser p = {.scenario = &scenario, .name = name, .section = "no section"};
-    while (*text) {
-        char line[LINE_SIZE_MAX];
-        size_t length = strcspn(text, "\n");
-        p.line++;
-        if (length >= sizeof line)
-            return complain(error, "%s:%d: line longer than %d bytes", name, p.line, LINE_SIZE_MAX - 1);
-        memcpy(line, text, length);
-        line[length] = '\0';
-        if (parse_line(&p, line, error) < 0)
-            return -1;
-        text += length + (text[length] == '\n');
-    }
-    if (sim_scenario_check(&scenario, name, error) < 0)
+    scenario_name_of(name, scenario.name);
+    parser p = {.scenario = &scenario};
+    if (scenario_parse(&(scenario_taker){&p, open_section, assign}, name, text, error) < 0 ||
+        sim_scenario_check(&scenario, name, error) < 0)
         return -1;
     *ret = scenario;
     return 0;
@@ -225,56 +166,28 @@ int sim_scenario_parse(sim_scenario *ret, const char *name, const char *text, ch
 
 int sim_scenario_read(sim_scenario *ret, const char *path, char error[SIM_ERROR_MAX])
 {
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return complain(error, "%s: no such scenario can be read", path);
-    char *text = malloc(FILE_SIZE_MAX);
-    size_t size = text ? fread(text, 1, FILE_SIZE_MAX, file) : 0;
-    bool failed = !text || ferror(file);
-    fclose(file);
-    int result;
-    if (failed)
-        result = complain(error, "%s: can't be read", path);
-    else if (size == FILE_SIZE_MAX)
-        result = complain(error, "%s: longer than %d bytes", path, FILE_SIZE_MAX - 1);
-    else if (memchr(text, 0, size))
-        result = complain(error, "%s: not a text file", path);
-    else {
-        text[size] = '\0';
-        result = sim_scenario_parse(ret, path, text, error);
-    }
+    char *text = scenario_load(path, error);
+    int result = text ? sim_scenario_parse(ret, path, text, error) : -1;
     free(text);
     return result;
 }
 
-static sim_class *class_named(sim_scenario *scenario, const char *section)
+/* On the command line a class is one that stands already. */
+static int choose_section(void *self, const char *section, char error[SIM_ERROR_MAX])
 {
-    if (strcmp(section, "seeder") == 0)
-        return &scenario->seeder;
-    if (strncmp(section, "class ", 6) == 0)
-        for (uint32_t i = 0; i < scenario->classes_count; i++)
-            if (strcmp(scenario->classes[i].name, section + 6) == 0)
-                return &scenario->classes[i];
-    return NULL;
+    parser *p = self;
+    if (strncmp(section, "class ", 6) != 0)
+        return open_section(p, section, error);
+    for (uint32_t i = 0; i < p->scenario->classes_count; i++) {
+        p->class_now = &p->scenario->classes[i];
+        if (strcmp(p->class_now->name, section + 6) == 0)
+            return 0;
+    }
+    return scenario_complain(error, "[%s]: no such class", section);
 }
 
 int sim_scenario_set(sim_scenario *scenario, const char *assignment, char error[SIM_ERROR_MAX])
 {
-    char text[LINE_SIZE_MAX];
-    if (strlen(assignment) >= sizeof text)
-        return complain(error, "%.60s…: too long", assignment);
-    memcpy(text, assignment, strlen(assignment) + 1);
-    char *equals = strchr(text, '=');
-    if (equals)
-        *equals = '\0';
-    char *dot = strchr(text, '.');
-    if (!equals || !dot || dot - text >= SIM_NAME_MAX)
-        return complain(error, "%s: not section.key=value", assignment);
-    *dot = '\0';
-    parser p = {.scenario = scenario, .name = "command line", .line = 1};
-    memcpy(p.section, text, strlen(text) + 1);
-    p.class_now = class_named(scenario, p.section);
-    if (!known_section(p.section) && !p.class_now)
-        return complain(error, "%s: no such section as [%s]", assignment, p.section);
-    return assign(&p, dot + 1, equals + 1, error);
+    parser p = {.scenario = scenario};
+    return scenario_set(&(scenario_taker){&p, choose_section, assign}, assignment, error);
 }

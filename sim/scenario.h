@@ -5,7 +5,9 @@
 
 #include <throng/node.h>
 
-enum { SIM_CLASSES_MAX = 8, SIM_NAME_MAX = 32, SIM_ERROR_MAX = 400 };
+#include "../scenario/reader.h"
+
+enum { SIM_CLASSES_MAX = 8, SIM_NAME_MAX = SCENARIO_NAME_MAX, SIM_ERROR_MAX = SCENARIO_ERROR_MAX };
 
 typedef enum sim_arrivals {
     SIM_ARRIVALS_POISSON, /* `rate` a second */
@@ -84,34 +86,12 @@ int sim_scenario_set(sim_scenario *scenario, const char *assignment, char error[
 /* What no single key can tell: that the parts fit together. */
 int sim_scenario_check(const sim_scenario *scenario, const char *name, char error[SIM_ERROR_MAX]);
 
-typedef enum sim_key_type {
-    SIM_KEY_BYTES,   /* K, M, G: powers of 1,024 */
-    SIM_KEY_RATE,    /* bits/s; k, m, g: powers of 1,000 */
-    SIM_KEY_TIME,    /* us, ms, s, m, h */
-    SIM_KEY_COUNT,   /* a whole number */
-    SIM_KEY_COUNT32, /* the same, in a uint32_t */
-    SIM_KEY_NUMBER,  /* a decimal number */
-    SIM_KEY_SHARE,   /* a percentage, or a number from 0 to 1 */
-    SIM_KEY_CHOICE,  /* one of `choices` */
-} sim_key_type;
-
-typedef struct sim_key {
-    const char *section; /* "class" stands for each class and the seeder */
-    const char *name;
-    sim_key_type type;
-    size_t offset; /* in sim_scenario, or sim_class */
-    double min, max;
-    const char *choices; /* "poisson|once|pool": value n is the n-th */
-    const char *what;
-} sim_key;
-
-extern const sim_key sim_keys[];
+/* Section "class" stands for each class and the seeder: its offsets are in sim_class, all others' in sim_scenario. */
+extern const scenario_key sim_keys[];
 extern const size_t sim_keys_count;
 
-/* 0 and the value in *ret, or -1 and why not in *ret_why. */
-int sim_value_parse(const sim_key *key, const char *text, double *ret, const char **ret_why);
-void sim_value_store(const sim_key *key, void *base, double value);
-/* The value as a file would give it. */
-void sim_value_format(const sim_key *key, const void *base, char *text, size_t size_max);
+/* `base`: the sim_scenario or sim_class. Numbers and shares are kept as double, all else as uint64_t or uint32_t. */
+void sim_value_store(const scenario_key *key, void *base, double value);
+double sim_value_load(const scenario_key *key, const void *base);
 
 #endif

@@ -17,11 +17,12 @@ typedef struct layer {
 static const layer layers[] = {
     {.folder = "core", .freestanding = true},
     {.folder = "net", .may_use = {"core"}},
-    {.folder = "sim", .may_use = {"core"}},
+    {.folder = "scenario"},
+    {.folder = "sim", .may_use = {"core", "scenario"}},
     {.folder = "report", .may_use = {"core"}},
     {.folder = "server", .may_use = {"core", "net"}},
     {.folder = "cli", .may_use = {"core", "net", "sim", "report"}}, /* whose subcommands it has */
-    {.folder = "lab", .may_use = {"core", "net"}},
+    {.folder = "lab", .may_use = {"core", "net", "scenario"}},
     {.folder = "nginx", .may_use = {"core"}, .public_core_only = true},
 };
 

@@ -144,7 +144,7 @@ bool tidy_in_folder(const char *path, const char *folder)
 
 bool tidy_is_product(const char *path)
 {
-    static const char *const folders[] = {"core", "net", "server", "cli", "sim", "nginx", "lab", "report"};
+    static const char *const folders[] = {"core", "net", "scenario", "server", "cli", "sim", "nginx", "lab", "report"};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
         if (tidy_in_folder(path, folders[i]))
             return true;
