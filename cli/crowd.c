@@ -464,6 +464,10 @@ void throng_crowd_give_up(throng_crowd *crowd, const char *why)
     if (crowd->leaving) {
         return;
     }
+    if (transfer->options->key_given) { /* plain HTTP brings nothing that could be held against it */
+        throng_transfer_fail(transfer, THRONG_EXIT_UNVERIFIED, "not verified with --key: %s", why);
+        return;
+    }
     if (!transfer->options->silent) {
         throng_complain("%s: no crowd: %s; going on over plain HTTP", transfer->shown_url, why);
     }

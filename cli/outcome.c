@@ -19,7 +19,7 @@ static uint64_t sum(const throng_shares *shares)
 char *throng_outcome_json(const throng_transfer *transfer)
 {
     const throng_shares *shares = &transfer->shares;
-    bool good = transfer->code == THRONG_EXIT_OK || transfer->code == THRONG_EXIT_UNVERIFIED;
+    bool good = transfer->code == THRONG_EXIT_OK;
     double seconds = (double)(int64_t)(seconds_of(transfer) * 1000 + 0.5) / 1000;
     json_t *root =
         json_pack("{s:s, s:s, s:I, s:f, s:{s:I, s:I, s:I}, s:I, s:b, s:I, s:i}", "url",

@@ -121,25 +121,40 @@ static bool is_throng_uri(const char *location)
     return location != NULL && strncasecmp(location, "throng:", 7) == 0;
 }
 
+/* Plain content can't be held against --key; but directions, and with them a manifest, may still come. */
+static bool key_is_hopeless(throng_transfer *transfer, bool later)
+{
+    if (!transfer->options->key_given || later) {
+        return false;
+    }
+    throng_transfer_fail(transfer, THRONG_EXIT_UNVERIFIED,
+                         "not fetched: nothing signed with --key comes with it; without --key it comes unverified");
+    return true;
+}
+
 static bool on_headers(throng_fetch *fetch, const throng_fetch_response *response, void *user)
 {
     throng_transfer *transfer = user;
     const char *location = throng_fetch_header(fetch, "Location", 0);
+    const char *hint = throng_fetch_header(fetch, "Throng", 0);
+    bool later = transfer->options->peers && !transfer->no_crowd && hint != NULL && strcasecmp(hint, "later") == 0;
     transfer->body_wanted = false;
     if (response->status == 307 && is_throng_uri(location) && !transfer->no_crowd) {
         take_directions(transfer, fetch, response, location);
         return true;
     }
+    bool content = response->status >= 200 && response->status < 300;
+    if (content && key_is_hopeless(transfer, later)) {
+        return false;
+    }
     if (response->status == 206 && transfer->asked_range) {
         transfer->body_wanted = take_part(transfer, fetch, response);
-    } else if (response->status >= 200 && response->status < 300) {
+    } else if (content) {
         transfer->body_wanted = take_whole(transfer, fetch, response);
     } else {
         return true; /* an error or a redirect: judged when it is complete */
     }
-    const char *hint = throng_fetch_header(fetch, "Throng", 0);
-    if (transfer->body_wanted && transfer->options->peers && !transfer->no_crowd && hint != NULL &&
-        strcasecmp(hint, "later") == 0) {
+    if (transfer->body_wanted && later) {
         throng_again_begin(transfer);
     }
     return transfer->body_wanted;

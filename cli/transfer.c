@@ -145,17 +145,18 @@ void throng_transfer_complete(throng_transfer *transfer, uint64_t size)
     if (!checksum_matches(transfer)) {
         return;
     }
+    if (transfer->options->key_given && !transfer->units_verified) {
+        transfer->verified = false;
+        throng_transfer_fail(transfer, THRONG_EXIT_UNVERIFIED,
+                             "all of it came, but nothing signed with --key to hold it against");
+        return;
+    }
     throng_exit code = throng_sink_commit(transfer->sink, transfer->units_verified);
     if (code != THRONG_EXIT_OK) {
         throng_transfer_fail_sink(transfer, code);
         return;
     }
     transfer->ended = throng_transfer_now(transfer);
-    if (transfer->options->key_given && !transfer->units_verified) {
-        transfer->code = THRONG_EXIT_UNVERIFIED;
-        snprintf(transfer->problem, sizeof(transfer->problem),
-                 "it is here, but unverified: nothing signed with --key came with it");
-    }
     if (transfer->crowd != NULL && transfer->options->stay_s > 0) {
         transfer->phase = THRONG_TRANSFER_STAY;
         uv_timer_start(&transfer->timer, on_stayed, transfer->options->stay_s * 1000, 0);

@@ -183,6 +183,7 @@ static void snapshot(metrics *ret, void *user)
     ret->objects_known = catalog_known(d->objects);
     ret->peers = stats.seed.peers;
     ret->cache_bytes = d->bodies.bytes;
+    throng_hash_to_hex(throng_signer_public_key(d->signer), ret->public_key);
 }
 
 static int lock_state(daemon_state *d)

@@ -66,7 +66,7 @@ static void write_json_number(text_out *out, const char *name, uint64_t value)
 
 void metrics_write_json(const metrics *m, text_out *out)
 {
-    text_add(out, "{\"mode\":\"%s\"", m->crowd != 0 ? "crowd" : "calm");
+    text_add(out, "{\"mode\":\"%s\",\"public_key\":\"%s\"", m->crowd != 0 ? "crowd" : "calm", m->public_key);
 #define X(field, metric, help, divisor) write_json_number(out, #field, m->field);
     METRICS_GAUGES(X)
 #undef X

@@ -4,6 +4,7 @@
 #define SERVER_METRICS_H
 
 #include <stdint.h>
+#include <throng/base.h>
 
 #include "shareable.h"
 #include "text.h"
@@ -85,6 +86,7 @@ typedef struct metrics {
 #undef X
     uint64_t refused[SHAREABLE_VERDICTS_COUNT]; /* responses not shared, by verdict; YES unused */
     uint64_t failures[METRICS_FAILURES_COUNT];
+    char public_key[2 * THRONG_PUBLIC_KEY_SIZE + 1]; /* the site's, hexadecimal: in the JSON alone */
 } metrics;
 
 /* Enough for either text. */

@@ -75,15 +75,31 @@ test_crowd_to_stdout_comes_in_order() {
     cmp out www/big
 }
 
+# public_key: the site's, as its manifests tell it.
+public_key() {
+    "$THRONG" status --json "$URL" | jq -er .public_key
+}
+
 test_crowd_with_the_right_key_is_verified() {
     make_file big 300
     start_site 100m
     await_directions big
-    exits 0 "$THRONG" get --json -o got "$URL/big"
-    exits 91 "$THRONG" get --json -o other --key "$(printf %064d 7)" "$URL/big"
-    grep -q 'another key' err
-    cmp other www/big
-    jq -e '.verified == false and .exit == 91' out
+    exits 0 "$THRONG" get --json --key "$(public_key)" -o got "$URL/big"
+    cmp got www/big
+    jq -e '.verified' out
+}
+
+test_crowd_with_another_key_exits_91_and_leaves_the_name_alone() {
+    make_file big 300
+    echo old >got
+    start_site 100m
+    await_directions big
+    exits 91 "$THRONG" get --json --key "$(printf %064d 7)" -o got "$URL/big"
+    says 'another key'
+    same "$(cat got)" old
+    jq -e '.verified == false and .exit == 91 and .from.origin == 0' out
+    exits 91 "$THRONG" get --key "$(printf %064d 7)" "$URL/big"
+    [ ! -s out ]
 }
 
 test_crowd_interrupted_resumes_what_was_verified() {

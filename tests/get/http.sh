@@ -248,6 +248,18 @@ test_get_misuse_exits_2() {
     exits 2 "$THRONG" nothing
 }
 
+test_get_key_without_a_manifest_exits_91_before_the_content() {
+    make_file big 300
+    start_nginx
+    exits 91 "$THRONG" get --json --key "$(printf %064d 7)" -o got "$URL/big"
+    says 'nothing signed'
+    absent got got.part got.part.state
+    jq -e '.bytes == 0 and .verified == false' out
+    exits 91 "$THRONG" get --key "$(printf %064d 7)" "$URL/big"
+    [ ! -s out ]
+    exits 22 "$THRONG" get --key "$(printf %064d 7)" "$URL/none"
+}
+
 test_get_max_time_exits_28() {
     make_file big 3000
     start_nginx

@@ -89,11 +89,12 @@ static void write_prometheus_rates_are_in_base_units(void **state)
 static void write_json_is_one_object_with_the_mode(void **state)
 {
     static char body[METRICS_TEXT_MAX];
-    metrics m = {.joins = 7};
+    metrics m = {.joins = 7, .public_key = "ab01"};
     text_out out = text_on(body, sizeof(body));
     metrics_write_json(&m, &out);
     assert_int_equal(strncmp(body, "{\"mode\":\"calm\",", 15), 0);
     assert_non_null(strstr(body, ",\"joins\":7,"));
+    assert_non_null(strstr(body, ",\"public_key\":\"ab01\","));
     assert_string_equal(body + strlen(body) - 3, "}}\n");
 }
 
