@@ -156,6 +156,22 @@ static void ngx_http_throng_version(ngx_http_request_t *r, ngx_http_throng_board
 }
 
 /* True if that very version is published. If not, throngd learns of it, unless this is a probe. */
+/* The page object of what nginx is about to send, if there is one of this very version. */
+static ngx_uint_t ngx_http_throng_page_object(ngx_http_request_t *r, ngx_http_throng_board_t *tb,
+                                              throng_board_entry *ret)
+{
+    throng_board_url url;
+    throng_board_key key;
+    throng_validators version;
+
+    ngx_http_throng_url(r, &url);
+    url.page = 1;
+    ngx_http_throng_version(r, tb, &version);
+    return throng_board_key_of(&tb->board, &url, &key) == 0 &&
+           throng_board_find(&tb->board, &key, ngx_http_throng_random(), 0, 0, ret) == 0 &&
+           throng_board_current(ret, &version, ngx_http_throng_now());
+}
+
 static ngx_uint_t ngx_http_throng_published(ngx_http_request_t *r, ngx_http_throng_board_t *tb, ngx_uint_t probe,
                                             ngx_uint_t peers_max, ngx_uint_t ipv4_only, throng_board_entry *ret)
 {
@@ -179,16 +195,15 @@ static ngx_uint_t ngx_http_throng_published(ngx_http_request_t *r, ngx_http_thro
     return 0;
 }
 
-/* NGX_DECLINED: no directions can be made, and nothing has been changed. */
-static ngx_int_t ngx_http_throng_direct(ngx_http_request_t *r, ngx_http_throng_board_t *tb, throng_addr *client,
-                                        throng_board_entry *entry)
+/* Directions for a client; NULL: for a browser, whose datagrams come through a connection of its own, and who meets
+ * peers by signalling. NGX_DECLINED: none can be made, and nothing has been changed. */
+static ngx_int_t ngx_http_throng_uri(ngx_http_request_t *r, ngx_http_throng_board_t *tb, throng_addr *client,
+                                     throng_board_entry *entry, ngx_str_t *ret)
 {
-    static ngx_str_t no_store = ngx_string("no-store");
-    static ngx_str_t vary = ngx_string("Throng");
+    static const u_char nowhere[16];
     throng_board_secrets secrets;
     throng_directions directions;
     throng_sender sender;
-    ngx_str_t uri;
     int length;
 
     if (throng_board_take_sender(&tb->board, &sender) != 0) {
@@ -197,26 +212,42 @@ static ngx_int_t ngx_http_throng_direct(ngx_http_request_t *r, ngx_http_throng_b
     throng_board_secrets_get(&tb->board, &secrets);
     ngx_memzero(&directions, offsetof(throng_directions, peers));
     directions.object = entry->object;
-    directions.size = entry->validators.size;
+    directions.size = entry->size != 0 ? entry->size : entry->validators.size;
     directions.chunk_size = entry->chunk_size;
     directions.sender_id = sender.id;
     directions.epoch = sender.epoch;
-    ngx_memcpy(directions.key, sender.key, sizeof(directions.key));
-    throng_token_make(&directions.token, secrets.token_key, (uint32_t)ngx_time(), sender.id, client->ip);
+    throng_token_make(&directions.token, secrets.token_key, (uint32_t)ngx_time(), sender.id,
+                      client != NULL ? client->ip : nowhere);
     directions.seeder.port = throng_board_seeder_port(&tb->board);
-    directions.peers_count = entry->peers_count;
-    ngx_memcpy(directions.peers, entry->peers, entry->peers_count * sizeof(*entry->peers));
+    if (client != NULL) {
+        ngx_memcpy(directions.key, sender.key, sizeof(directions.key));
+        directions.peers_count = entry->peers_count;
+        ngx_memcpy(directions.peers, entry->peers, entry->peers_count * sizeof(*entry->peers));
+    }
 
-    uri.data = ngx_pnalloc(r->pool, THRONG_DIRECTIONS_URI_MAX);
-    if (uri.data == NULL) {
+    ret->data = ngx_pnalloc(r->pool, THRONG_DIRECTIONS_URI_MAX);
+    if (ret->data == NULL) {
         return NGX_DECLINED;
     }
-    length = throng_directions_encode(&directions, (char *)uri.data, THRONG_DIRECTIONS_URI_MAX);
+    length = throng_directions_encode(&directions, (char *)ret->data, THRONG_DIRECTIONS_URI_MAX);
     if (length < 0) {
         return NGX_DECLINED;
     }
-    uri.len = (size_t)length;
+    ret->len = (size_t)length;
+    return NGX_OK;
+}
 
+/* NGX_DECLINED as above. */
+static ngx_int_t ngx_http_throng_direct(ngx_http_request_t *r, ngx_http_throng_board_t *tb, throng_addr *client,
+                                        throng_board_entry *entry)
+{
+    static ngx_str_t no_store = ngx_string("no-store");
+    static ngx_str_t vary = ngx_string("Throng");
+    ngx_str_t uri;
+
+    if (ngx_http_throng_uri(r, tb, client, entry, &uri) != NGX_OK) {
+        return NGX_DECLINED;
+    }
     ngx_http_throng_replace(r, NGX_HTTP_TEMPORARY_REDIRECT);
     if (ngx_http_throng_add_header(r, (char *)"Location", &uri) != NGX_OK ||
         ngx_http_throng_add_header(r, (char *)"Cache-Control", &no_store) != NGX_OK ||
@@ -226,6 +257,45 @@ static ngx_int_t ngx_http_throng_direct(ngx_http_request_t *r, ngx_http_throng_b
     ngx_http_throng_count(&throng_board_counters_of(&tb->board)->directions, 1);
     ngx_http_throng_count(&throng_board_counters_of(&tb->board)->directed_bytes, entry->validators.size);
     return NGX_OK;
+}
+
+/* The same for a browser. */
+static ngx_int_t ngx_http_throng_direct_browser(ngx_http_request_t *r, ngx_http_throng_ctx_t *ctx,
+                                                ngx_http_throng_board_t *tb, throng_board_entry *entry)
+{
+    throng_board_counters *counters = throng_board_counters_of(&tb->board);
+    ngx_str_t uri;
+
+    if (ngx_http_throng_uri(r, tb, NULL, entry, &uri) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+    if (ngx_http_throng_browser_answer(r, ctx->browser, &uri, ctx->page, &ctx->instead) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    ngx_http_throng_count(ctx->browser == NGX_HTTP_THRONG_NAVIGATION ? &counters->bootstraps : &counters->directions,
+                          1);
+    ngx_http_throng_count(&counters->directed_bytes, entry->validators.size);
+    return NGX_OK;
+}
+
+/* What a browser may be led to: the page object, if what it asks for is a page, else the object itself. */
+static ngx_uint_t ngx_http_throng_browser_published(ngx_http_request_t *r, ngx_http_throng_ctx_t *ctx,
+                                                    ngx_http_throng_board_t *tb, throng_case *c,
+                                                    throng_board_entry *ret)
+{
+    ngx_uint_t page =
+        r->headers_out.content_type.len >= sizeof("text/html") - 1 &&
+        ngx_strncasecmp(r->headers_out.content_type.data, (u_char *)"text/html", sizeof("text/html") - 1) == 0;
+
+    if (!page && ctx->browser == NGX_HTTP_THRONG_NAVIGATION) {
+        return 0;
+    }
+    if (page && ngx_http_throng_page_object(r, tb, ret)) {
+        ctx->page = 1;
+        c->small_max = 0;
+        return 1;
+    }
+    return (page || c->size > c->small_max) && ngx_http_throng_published(r, tb, 0, 0, 0, ret);
 }
 
 static ngx_int_t ngx_http_throng_refuse(ngx_http_request_t *r, ngx_http_throng_board_t *tb)
@@ -321,6 +391,25 @@ static void ngx_http_throng_pace(ngx_http_request_t *r, ngx_http_throng_ctx_t *c
     ngx_http_throng_count(&throng_board_counters_of(&tb->board)->reserved, 1);
 }
 
+/* What of a case lies with the client and the object. `ret_client` is set if a client other than a browser is capable.
+ */
+static void ngx_http_throng_consider(ngx_http_request_t *r, ngx_http_throng_ctx_t *ctx, ngx_http_throng_board_t *tb,
+                                     throng_case *c, throng_addr *ret_client, throng_board_entry *ret)
+{
+    ctx->browser = ctx->probe || ctx->again ? NGX_HTTP_THRONG_NO_BROWSER : ngx_http_throng_browser_kind(r);
+    c->capable = ctx->browser ||
+                 (ngx_http_throng_is_capable(r) && ngx_http_throng_addr(ret_client, r->connection->sockaddr) == NGX_OK);
+    c->shareable = c->capable && ngx_http_throng_shareable(r);
+    if (!c->daemon_alive || !c->shareable) {
+        c->published = 0;
+    } else if (ctx->browser) {
+        c->published = ngx_http_throng_browser_published(r, ctx, tb, c, ret);
+    } else {
+        c->published = c->size > c->small_max && ngx_http_throng_published(r, tb, ctx->probe, NGX_HTTP_THRONG_PEERS,
+                                                                           throng_addr_is_ipv4(ret_client), ret);
+    }
+}
+
 static ngx_int_t ngx_http_throng_crowd(ngx_http_request_t *r, ngx_http_throng_ctx_t *ctx,
                                        ngx_http_throng_loc_conf_t *tlcf, uint64_t size)
 {
@@ -340,17 +429,13 @@ static ngx_int_t ngx_http_throng_crowd(ngx_http_request_t *r, ngx_http_throng_ct
     c.refusable = r->method == NGX_HTTP_GET &&
                   (r->headers_out.status == NGX_HTTP_OK || r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT);
     c.budget_open = uplink == 0 || throng_budget_open(throng_board_budget(&tb->board), now, NGX_HTTP_THRONG_BURST);
-    c.capable = ngx_http_throng_is_capable(r) && ngx_http_throng_addr(&client, r->connection->sockaddr) == NGX_OK;
-    c.shareable = c.capable && ngx_http_throng_shareable(r);
-    c.published =
-        c.daemon_alive && c.shareable && size > c.small_max &&
-        ngx_http_throng_published(r, tb, ctx->probe, NGX_HTTP_THRONG_PEERS, throng_addr_is_ipv4(&client), &entry);
+    ngx_http_throng_consider(r, ctx, tb, &c, &client, &entry);
 
     verdict = throng_admit(&c);
     if (ctx->probe && verdict != THRONG_DIRECTIONS) {
         return NGX_OK;
     }
-    later = c.daemon_alive && c.shareable && size > c.small_max && !c.published;
+    later = !ctx->browser && c.daemon_alive && c.shareable && size > c.small_max && !c.published;
     if (ctx->again && (verdict == THRONG_RESERVED || verdict == THRONG_REFUSE)) {
         ctx->replaced = 1;
         ngx_http_throng_replace(r, NGX_HTTP_NO_CONTENT);
@@ -360,7 +445,8 @@ static ngx_int_t ngx_http_throng_crowd(ngx_http_request_t *r, ngx_http_throng_ct
     switch (verdict) {
 
     case THRONG_DIRECTIONS:
-        rc = ngx_http_throng_direct(r, tb, &client, &entry);
+        rc = ctx->browser ? ngx_http_throng_direct_browser(r, ctx, tb, &entry)
+                          : ngx_http_throng_direct(r, tb, &client, &entry);
         ctx->replaced = rc != NGX_DECLINED;
         ctx->directed = entry.validators.size;
         return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
@@ -396,6 +482,22 @@ static uint64_t ngx_http_throng_guess(ngx_http_throng_ctx_t *ctx, ngx_http_thron
     return ctx->directed != 0 || requests == 0
                ? ctx->directed
                : atomic_load_explicit(&counters->offered_bytes, memory_order_relaxed) / requests;
+}
+
+/* Header and body at once. Whoever was about to send another body sees header_only, and lets it be. */
+static ngx_int_t ngx_http_throng_send_instead(ngx_http_request_t *r, ngx_http_throng_ctx_t *ctx)
+{
+    ngx_chain_t *body = ctx->instead;
+    ngx_int_t rc;
+
+    ctx->instead = NULL;
+    r->header_only = 0;
+    rc = ngx_http_next_header_filter(r);
+    if (rc == NGX_ERROR || rc > NGX_OK) {
+        return rc;
+    }
+    r->header_only = 1;
+    return ngx_http_next_body_filter(r, body);
 }
 
 static ngx_int_t ngx_http_throng_header_filter(ngx_http_request_t *r)
@@ -445,7 +547,7 @@ static ngx_int_t ngx_http_throng_header_filter(ngx_http_request_t *r)
     if (size == UINT64_MAX && ctx->replaced && !ctx->again) {
         ngx_http_throng_offer(tb, ngx_http_throng_guess(ctx, tb));
     }
-    return ngx_http_next_header_filter(r);
+    return ctx->instead != NULL ? ngx_http_throng_send_instead(r, ctx) : ngx_http_next_header_filter(r);
 }
 
 /* Counts what the connection has sent since the last look. */

@@ -12,6 +12,7 @@
  *   throng_daemon   PATH                  the board that throngd publishes (/run/throng/throngd)
  *   throng_reserve  PERCENT               the share of the line for ordinary service in a crowd (25)
  *   throng_min_size SIZE                  not larger than this is served ordinarily (4k)
+ *   throng_browsers DIR [nobadge] | off    visitors' browsers may be peers: the files of their side; off by default
  *   throng_status                         in a location: answers with JSON
  *
  * A quarter is reserved because who can't join a crowd would otherwise see nothing, while the crowd lives on three
@@ -38,6 +39,7 @@ static char *ngx_http_throng_mode(ngx_conf_t *cf, ngx_command_t *cmd, void *conf
 static char *ngx_http_throng_uplink(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_http_throng_daemon(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_http_throng_reserve(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_http_throng_browsers(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_http_throng_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 #define NGX_HTTP_THRONG_ANYWHERE (NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF)
@@ -58,6 +60,9 @@ static ngx_command_t ngx_http_throng_commands[] = {
 
     {ngx_string("throng_min_size"), NGX_HTTP_THRONG_ANYWHERE | NGX_CONF_TAKE1, ngx_conf_set_size_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(ngx_http_throng_loc_conf_t, min_size), NULL},
+
+    {ngx_string("throng_browsers"), NGX_HTTP_THRONG_ANYWHERE | NGX_CONF_TAKE12, ngx_http_throng_browsers,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
 
     {ngx_string("throng_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, ngx_http_throng_status, NGX_HTTP_LOC_CONF_OFFSET,
      0, NULL},
@@ -193,6 +198,55 @@ static char *ngx_http_throng_reserve(ngx_conf_t *cf, ngx_command_t *cmd, void *c
     return NGX_CONF_OK;
 }
 
+/* The files of this directory, read once however often it is named. */
+static ngx_http_throng_files_t *ngx_http_throng_add_files(ngx_conf_t *cf, ngx_str_t *path)
+{
+    ngx_http_throng_main_conf_t *tmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_throng_module);
+    ngx_http_throng_files_t **files = tmcf->browsers.elts;
+    ngx_uint_t i;
+
+    for (i = 0; i < tmcf->browsers.nelts; i++) {
+        if (files[i]->path.len == path->len && ngx_strncmp(files[i]->path.data, path->data, path->len) == 0) {
+            return files[i];
+        }
+    }
+    files = ngx_array_push(&tmcf->browsers);
+    if (files == NULL) {
+        return NULL;
+    }
+    *files = ngx_http_throng_files_read(cf, path);
+    return *files;
+}
+
+static char *ngx_http_throng_browsers(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_throng_loc_conf_t *tlcf = conf;
+    ngx_str_t *value = cf->args->elts;
+
+    if (tlcf->browsers_off != NGX_CONF_UNSET) {
+        return (char *)"is duplicate";
+    }
+    tlcf->browsers_off = ngx_strcmp(value[1].data, "off") == 0;
+    tlcf->badge = 1;
+    if (cf->args->nelts == 3) {
+        if (tlcf->browsers_off || ngx_strcmp(value[2].data, "nobadge") != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid value \"%V\" in \"%V\" directive, after a directory it may be \"nobadge\"",
+                               &value[2], &cmd->name);
+            return NGX_CONF_ERROR;
+        }
+        tlcf->badge = 0;
+    }
+    if (tlcf->browsers_off) {
+        return NGX_CONF_OK;
+    }
+    if (ngx_conf_full_name(cf->cycle, &value[1], 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+    tlcf->browsers = ngx_http_throng_add_files(cf, &value[1]);
+    return tlcf->browsers != NULL ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
 static char *ngx_http_throng_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_core_loc_conf_t *clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -205,7 +259,8 @@ static void *ngx_http_throng_create_main_conf(ngx_conf_t *cf)
 {
     ngx_http_throng_main_conf_t *tmcf = ngx_pcalloc(cf->pool, sizeof(*tmcf));
 
-    if (tmcf == NULL || ngx_array_init(&tmcf->boards, cf->pool, 1, sizeof(ngx_http_throng_board_t *)) != NGX_OK) {
+    if (tmcf == NULL || ngx_array_init(&tmcf->boards, cf->pool, 1, sizeof(ngx_http_throng_board_t *)) != NGX_OK ||
+        ngx_array_init(&tmcf->browsers, cf->pool, 1, sizeof(ngx_http_throng_files_t *)) != NGX_OK) {
         return NULL;
     }
     ngx_str_set(&tmcf->request_name, "throng");
@@ -225,6 +280,7 @@ static void *ngx_http_throng_create_loc_conf(ngx_conf_t *cf)
     tlcf->mode = NGX_CONF_UNSET_UINT;
     tlcf->reserve = NGX_CONF_UNSET_UINT;
     tlcf->min_size = NGX_CONF_UNSET_SIZE;
+    tlcf->browsers_off = NGX_CONF_UNSET;
     return tlcf;
 }
 
@@ -254,6 +310,11 @@ static char *ngx_http_throng_merge_loc_conf(ngx_conf_t *cf, void *parent, void *
     ngx_http_throng_loc_conf_t *prev = parent, *conf = child;
     ngx_uint_t named = conf->daemon.data != NULL || prev->daemon.data != NULL;
 
+    if (conf->browsers_off == NGX_CONF_UNSET) {
+        conf->browsers_off = prev->browsers_off == NGX_CONF_UNSET ? 0 : prev->browsers_off;
+        conf->browsers = prev->browsers;
+        conf->badge = prev->badge;
+    }
     ngx_conf_merge_uint_value(conf->mode, prev->mode, NGX_HTTP_THRONG_OFF);
     ngx_conf_merge_uint_value(conf->reserve, prev->reserve, 25);
     ngx_conf_merge_size_value(conf->min_size, prev->min_size, 4096);
@@ -294,6 +355,13 @@ static ngx_int_t ngx_http_throng_init(ngx_conf_t *cf)
 {
     ngx_http_throng_main_conf_t *tmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_throng_module);
 
+    ngx_http_core_main_conf_t *cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    ngx_http_handler_pt *handler = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+
+    if (handler == NULL) {
+        return NGX_ERROR;
+    }
+    *handler = ngx_http_throng_browser_handler;
     return tmcf->boards.nelts == 0 ? NGX_OK : ngx_http_throng_filter_init(cf);
 }
 

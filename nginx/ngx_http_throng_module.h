@@ -10,6 +10,8 @@
 
 #include <throng/board.h>
 
+#include "ngx_http_throng_browser.h"
+
 extern ngx_module_t ngx_http_throng_module;
 
 /* A board, as the configuration names it and as this worker has it mapped. */
@@ -35,7 +37,8 @@ enum {
 };
 
 typedef struct {
-    ngx_array_t boards; /* of ngx_http_throng_board_t * */
+    ngx_array_t boards;   /* of ngx_http_throng_board_t * */
+    ngx_array_t browsers; /* of ngx_http_throng_files_t * */
     ngx_event_t refresh;
     ngx_str_t request_name; /* request headers, in lower case, and their hashes */
     ngx_uint_t request_hash;
@@ -49,7 +52,10 @@ typedef struct {
     ngx_str_t daemon;
     ngx_uint_t reserve;
     size_t min_size;
-    ngx_http_throng_board_t *board; /* NULL: not in use here */
+    ngx_http_throng_board_t *board;    /* NULL: not in use here */
+    ngx_http_throng_files_t *browsers; /* NULL: browsers are left alone */
+    ngx_flag_t browsers_off;           /* said so, or inherited */
+    ngx_flag_t badge;
 } ngx_http_throng_loc_conf_t;
 
 typedef struct {
@@ -63,6 +69,9 @@ typedef struct {
     uint64_t granted;     /* of the connection's bytes, those that credit was taken for */
     ngx_msec_t paced_at;
     uint64_t directed;     /* size of the object that directions were given to */
+    ngx_chain_t *instead;  /* what to send in place of the body */
+    ngx_uint_t browser;    /* NGX_HTTP_THRONG_NAVIGATION or …_ASKS */
+    ngx_uint_t page;       /* directions lead to a page object */
     unsigned probe : 1;    /* the header of a file that was not opened: directions or nothing */
     unsigned own : 1;      /* throngd's fetch, or the status: not counted */
     unsigned replaced : 1; /* directions or a refusal: the body is dropped */

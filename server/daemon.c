@@ -155,6 +155,7 @@ static void snapshot(metrics *ret, void *user)
     ret->http_bytes = atomic_load(&counters->http_bytes);
     ret->http_line_bytes = atomic_load(&counters->http_line_bytes);
     ret->directions = atomic_load(&counters->directions);
+    ret->bootstraps = atomic_load(&counters->bootstraps);
     ret->directed_bytes = atomic_load(&counters->directed_bytes);
     ret->reserved = atomic_load(&counters->reserved);
     ret->refused_requests = atomic_load(&counters->refused);

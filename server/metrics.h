@@ -34,6 +34,7 @@ typedef enum metrics_failure {
     X(http_bytes, "throng_http_sent_bytes_total", "", "Bytes that the web server sent.")                               \
     X(http_line_bytes, "throng_http_line_bytes_total", "", "The same with headers of IP and TCP.")                     \
     X(directions, "throng_directions_total", "", "Requests answered with directions instead of the body.")             \
+    X(bootstraps, "throng_bootstraps_total", "", "Navigations answered with the bootstrap page.")                      \
     X(directed_bytes, "throng_directed_bytes_total", "", "Sizes of the objects that directions led to.")               \
     X(reserved, "throng_http_reserved_total", "", "Ordinary answers in crowd mode, from the reserved share.")          \
     X(refused_requests, "throng_http_refused_total", "", "Requests put off with 503, the reserved share being spent.") \

@@ -275,7 +275,7 @@ int throng_board_key_of(const throng_board *board, const throng_board_url *url, 
     if (url->host_size == 0 || url->host_size > THRONG_BOARD_HOST_MAX || url->uri_size == 0 ||
         url->uri_size > THRONG_BOARD_URI_MAX)
         return THRONG_ERR_INVALID;
-    text[0] = url->tls;
+    text[0] = (uint8_t)(url->tls | url->page << 1);
     text[1] = (uint8_t)(url->server.port >> 8);
     text[2] = (uint8_t)url->server.port;
     text[3] = (uint8_t)url->host_size;

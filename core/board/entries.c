@@ -85,6 +85,7 @@ static void write_entry(const throng_board *board, board_word *words, const thro
     board_put(&words[ENTRY_ETAG], entry->validators.etag);
     board_put(&words[ENTRY_LAST_MODIFIED], entry->validators.last_modified_s);
     board_put(&words[ENTRY_FRESH_UNTIL], entry->fresh_until);
+    board_put(&words[ENTRY_OBJECT_SIZE], entry->size);
     board_put(&words[ENTRY_CHUNK_SIZE], entry->chunk_size);
     board_put(&words[ENTRY_PEERS_COUNT], peers);
     for (uint32_t i = 0; i < peers; i++) {
@@ -99,8 +100,8 @@ int throng_board_publish(throng_board *board, const throng_board_key *key, const
 {
     uint32_t slot;
 
-    if (entry->validators.size >> 40 != 0 || entry->chunk_size == 0 || entry->chunk_size > UINT16_MAX ||
-        entry->peers_count > THRONG_BOARD_PEERS_MAX)
+    if (entry->validators.size >> 40 != 0 || entry->size >> 40 != 0 || entry->chunk_size == 0 ||
+        entry->chunk_size > UINT16_MAX || entry->peers_count > THRONG_BOARD_PEERS_MAX)
         return THRONG_ERR_INVALID;
     if (index_of(board, key, &slot) != NULL) {
         write_entry(board, board_entry(board, slot), key, entry);
@@ -186,6 +187,7 @@ static int read_entry(const throng_board *board, board_word *words, const throng
             ret->validators.etag = board_get(&words[ENTRY_ETAG]);
             ret->validators.last_modified_s = board_get(&words[ENTRY_LAST_MODIFIED]);
             ret->fresh_until = board_get(&words[ENTRY_FRESH_UNTIL]);
+            ret->size = board_get(&words[ENTRY_OBJECT_SIZE]);
             ret->chunk_size = (uint32_t)board_get(&words[ENTRY_CHUNK_SIZE]);
             pick_peers(board, words, random, peers_max, ipv4_only, ret);
         }

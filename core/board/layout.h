@@ -59,6 +59,7 @@ enum {
     ENTRY_ETAG,
     ENTRY_LAST_MODIFIED,
     ENTRY_FRESH_UNTIL,
+    ENTRY_OBJECT_SIZE,
     ENTRY_CHUNK_SIZE,
     ENTRY_PEERS_COUNT,
     ENTRY_PEERS, /* three words each: 16 bytes of address, the port */

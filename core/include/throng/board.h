@@ -26,7 +26,7 @@
 #include <throng/directions.h>
 
 enum {
-    THRONG_BOARD_VERSION = 2,
+    THRONG_BOARD_VERSION = 3,
     THRONG_BOARD_OBJECTS_MAX = 1 << 20,
     THRONG_BOARD_PEERS_MAX = 64,
     THRONG_BOARD_WANTS_MAX = 4096,
@@ -126,6 +126,7 @@ THRONG_API throng_mode throng_board_mode(const throng_board *board);
 /* What is asked for. tls and the port the server listens on are part of it: two servers may carry one host name. */
 typedef struct throng_board_url {
     bool tls;
+    bool page; /* the page object made of what is there: an entry of its own. Never in a want */
     throng_addr
         server; /* where the web server was reached: where throngd can fetch it. Only the port counts in the key */
     const char *host; /* in lower case, without port */
@@ -158,6 +159,7 @@ typedef struct throng_board_entry {
     throng_validators validators;
     throng_time
         fresh_until; /* for responses without ETag and Last-Modified: current until then (max-age); else ignored */
+    uint64_t size;   /* of the object, if that is not what responses are compared with (a page object); else 0 */
     uint32_t chunk_size;
     uint32_t peers_count;
     throng_addr peers[THRONG_BOARD_PEERS_MAX]; /* fresh ones; beyond limits.peers_max they are left out */
@@ -168,8 +170,8 @@ typedef struct throng_board_entry {
 THRONG_API bool throng_board_current(const throng_board_entry *entry, const throng_validators *response,
                                      throng_time now);
 
-/* throngd: sets what is published under a key; again and again as peers come and go. The object's size is
- * validators.size. THRONG_ERR_FULL when there is no room, THRONG_ERR_INVALID for a size that directions can't tell. */
+/* throngd: sets what is published under a key; again and again as peers come and go. THRONG_ERR_FULL when there is no
+ * room, THRONG_ERR_INVALID for a size that directions can't tell. */
 THRONG_API int throng_board_publish(throng_board *board, const throng_board_key *key, const throng_board_entry *entry);
 /* THRONG_ERR_NOT_FOUND if it was not there. */
 THRONG_API int throng_board_withdraw(throng_board *board, const throng_board_key *key);
@@ -211,6 +213,7 @@ THRONG_API int throng_board_take_want(throng_board *board, throng_time now, thro
     X(http_bytes)      /* workers: sent, headers with bodies */                                                        \
     X(http_line_bytes) /* workers: the same on the line */                                                             \
     X(directions)      /* workers: 307 answers */                                                                      \
+    X(bootstraps)      /* workers: navigations answered with the bootstrap page */                                     \
     X(directed_bytes)  /* workers: sizes of the objects behind them */                                                 \
     X(reserved)        /* workers: ordinary answers in a crowd, from the reserved share */                             \
     X(refused)         /* workers: 503 answers */                                                                      \
