@@ -550,6 +550,7 @@ static int open_peer(throng_crowd *crowd)
     throng_peer_config_default(&config, THRONG_PROFILE_THRONG);
     config.node.objects_max = 1;
     config.node.upload_limit_bps = options->rate_limit_bps;
+    config.node.download_limit_bps = options->rate_limit_bps;
     config.node.public_only = !throng_addr_is_private(&crowd->transfer->server);
     config.hooks = (throng_peer_hooks){.manifest = on_manifest,
                                        .unit = on_unit,
@@ -568,6 +569,7 @@ static void start_race(throng_crowd *crowd, throng_time now, throng_time ask_tim
     uint64_t random = 0;
     throng_race_config_default(&config);
     config.only_when_stuck = options->crowd_only;
+    config.rate_max = options->rate_limit_bps / 8;
     (void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
     throng_race_init(&crowd->race, &config, now, ask_time, random);
     crowd->last_progress = now;

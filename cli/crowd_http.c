@@ -98,6 +98,7 @@ static throng_fetch_verdict on_body(throng_fetch *fetch, const uint8_t *bytes, s
     if (!throng_crowd_put(crowd, part->at, bytes, size, &crowd->origin_bytes) || crowd->http_useless) {
         return THRONG_FETCH_ABANDON;
     }
+    throng_peer_spend(crowd->peer, size);
     part->at += size;
     part->got += size;
     crowd->last_progress = throng_transfer_now(crowd->transfer);
@@ -148,6 +149,15 @@ static void on_done(throng_fetch *fetch, int error, void *user)
 
 /* ---- asking ---- */
 
+/* Of --limit-rate, what the swarm leaves; it gives way to what comes by HTTP then. */
+static uint64_t rate_left_bps(const throng_crowd *crowd)
+{
+    uint64_t limit_bps = crowd->transfer->options->rate_limit_bps;
+    uint64_t swarm_bps = (uint64_t)(crowd->race.swarm_rate * 8);
+    uint64_t least_bps = (limit_bps + 9) / 10;
+    return limit_bps > swarm_bps + least_bps ? limit_bps - swarm_bps : least_bps;
+}
+
 static void ask(throng_crowd *crowd, unit_run run)
 {
     static const char *const headers[] = {"Throng: 1", NULL};
@@ -163,7 +173,7 @@ static void ask(throng_crowd *crowd, unit_run run)
     request.redirects_max = options->redirects_max;
     request.connect_timeout_ms = options->connect_timeout_s * 1000;
     request.stall_timeout_ms = 15000;
-    request.rate_limit_bps = options->rate_limit_bps;
+    request.rate_limit_bps = rate_left_bps(crowd);
     request.range_first = part->at;
     request.range_end = throng_crowd_unit_offset(crowd, run.end);
     /* Stuck: the server may know fresher peers, so ask for these again; otherwise as those do who know no crowds. */

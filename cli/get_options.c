@@ -34,7 +34,7 @@ static const struct argp_option option_table[] = {
     {"mode", OPTION_MODE, "auto|crowd", 0, "crowd: take nothing over HTTP until the crowd is stuck (auto: race)", 3},
     {"stay", OPTION_STAY, "SECONDS", 0, "Go on serving what was fetched for so long", 3},
     {"limit-rate", OPTION_LIMIT_RATE, "RATE", 0,
-     "Bits a second over HTTP, 800k or 20m; does without the crowd, which has no brake", 4},
+     "Receive at most so many bits a second, 800k or 20m, and give others no more", 4},
     {"max-time", 'm', "SECONDS", 0, "Give up after so long", 4},
     {"connect-timeout", OPTION_CONNECT_TIMEOUT, "SECONDS", 0, "Give up connecting after so long (30)", 4},
     {"retry", OPTION_RETRY, "N", 0, "Try again N times without progress when a transfer breaks off (5)", 4},
@@ -277,9 +277,6 @@ throng_exit throng_get_options_parse(throng_get_options *ret, int argc, char **a
     error_t error = argp_parse(&argp, argc, argv, 0, NULL, &parsing);
     if (error != 0) {
         return parsing.code != THRONG_EXIT_OK ? parsing.code : THRONG_EXIT_FAILED;
-    }
-    if (ret->rate_limit_bps > 0 && !ret->crowd_only) {
-        ret->peers = false; /* what a seeder gives of its own accord can't be slowed down */
     }
     throng_exit code = check(ret);
     return code != THRONG_EXIT_OK ? code : name_outputs(&parsing);

@@ -61,6 +61,12 @@ static uint64_t slice_bytes(const throng_race *race, uint64_t missing)
     return bytes > (double)race->config.probe_bytes ? (uint64_t)bytes : race->config.probe_bytes;
 }
 
+/* Three quarters: headers are a part of the limit, and the swarm's rate is smoothed. */
+static bool fills_the_limit(const throng_race *race)
+{
+    return race->config.rate_max > 0 && race->swarm_rate * 4 >= (double)race->config.rate_max * 3;
+}
+
 uint64_t throng_race_want(const throng_race *race, throng_time now, uint64_t missing)
 {
     if (race->asking || missing == 0 || now < race->not_before) {
@@ -76,6 +82,9 @@ uint64_t throng_race_want(const throng_race *race, throng_time now, uint64_t mis
     }
     if (race->swarm_bytes == 0) {
         return bytes;
+    }
+    if (fills_the_limit(race)) {
+        return 0;
     }
     double left = (double)missing * (double)THRONG_SECOND;
     bool slow = left > race->swarm_rate * (double)race->config.worthwhile;

@@ -20,7 +20,8 @@ typedef struct throng_race_config {
     uint32_t share_percent;  /* HTTP goes on while it gives at least this share of what the swarm gives (10) */
     throng_time refused_min; /* wait after a first refusal that names no time (2 s) */
     throng_time refused_max; /* … and at most, whatever the server says (120 s) */
-    bool only_when_stuck;    /* --mode crowd */
+    uint64_t rate_max;    /* bytes/s that may come in all; a swarm that gives nearly that needs no help; 0: no limit */
+    bool only_when_stuck; /* --mode crowd */
 } throng_race_config;
 
 void throng_race_config_default(throng_race_config *config);

@@ -446,6 +446,11 @@ int throng_peer_claim(throng_peer *peer, const throng_hash *object, uint32_t fir
     return throng_node_claim(peer->node, throng_now(), object, first, end, claim);
 }
 
+void throng_peer_spend(throng_peer *peer, uint64_t bytes)
+{
+    throng_node_spend(peer->node, throng_now(), bytes);
+}
+
 void throng_peer_stats_get(const throng_peer *peer, throng_peer_stats *ret)
 {
     if (peer->left) {

@@ -77,6 +77,8 @@ int throng_peer_add_neighbour(throng_peer *peer, const throng_addr *addr);
 int throng_peer_supply(throng_peer *peer, const throng_hash *object, uint32_t first, uint32_t end);
 /* Chunks [first, end) come by other means: ask nobody for them; claim false lets go of them. */
 int throng_peer_claim(throng_peer *peer, const throng_hash *object, uint32_t first, uint32_t end, bool claim);
+/* So many bytes came by other means: they count against node.download_limit_bps. */
+void throng_peer_spend(throng_peer *peer, uint64_t bytes);
 
 typedef struct throng_peer_stats {
     throng_node_stats node;

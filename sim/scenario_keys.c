@@ -74,6 +74,7 @@ const scenario_key sim_keys[] = {
     {"node", "busy_after", SCENARIO_TIME, IN(node.busy_after), 0, 60e6, NULL, "…"},
     {"node", "have_interval", SCENARIO_TIME, IN(node.have_interval), 1000, 60e6, NULL, "…"},
     {"node", "endgame_after", SCENARIO_TIME, IN(node.endgame_after), 0, 60e6, NULL, "…"},
+    {"node", "download_limit", SCENARIO_RATE, IN(node.download_limit_bps), 0, 1e12, NULL, "…; 0: none"},
 
     {"class", "share", SCENARIO_SHARE, OF_CLASS(share), 0, 1, NULL, "share of the clients (not of [seeder])"},
     {"class", "up", SCENARIO_RATE, OF_CLASS(up_bps), 1000, 1e12, NULL, "uplink"},

@@ -79,12 +79,14 @@ static void introduce_object(throng_node *node, throng_neighbour *n, throng_link
     throng_object *object = link->object;
     throng_interval wants[FIRST_WANTS_MAX];
     bool newcomer = object->wanted && !object->done && object->chunks_stored == 0;
-    uint32_t count = newcomer ? first_slice(node, n, object, wants) : 0;
+    uint32_t most = throng_limit_chunks(node, link->any_left);
+    uint32_t count = newcomer && most > 0 ? first_slice(node, n, object, wants) : 0;
     if (count == 0) {
         throng_have_encode(w, THRONG_FRAME_HAVE, object->tag, object->have, node->config.handshake_intervals);
     } else {
         link->any_request = throng_request_number(node, n);
         link->any_left = first_count(node, object);
+        link->any_left = link->any_left < most ? link->any_left : most;
         link->any_at = node->now;
         object->first_asked += link->any_left;
         throng_request_encode(w, object->tag, link->any_request, link->any_left, object->have,
@@ -127,9 +129,12 @@ static void ask_gifts(throng_node *node, throng_neighbour *n, throng_link *link,
 {
     throng_object *object = link->object;
     uint32_t todo = (uint32_t)throng_intervals_chunks(object->todo);
+    uint32_t most = throng_limit_chunks(node, link->any_left);
     uint32_t target = throng_window_of(node, n);
     if (target > todo)
         target = todo;
+    if (target > most)
+        target = most;
     throng_time again = GIFT_AGAIN << (link->any_unanswered < 3 ? link->any_unanswered : 3);
     bool due = link->any_left <= target / 2 || node->now - link->any_at >= again;
     if (!due || target == 0 || object->join_at != THRONG_NEVER)
@@ -154,7 +159,7 @@ static void ask_gifts(throng_node *node, throng_neighbour *n, throng_link *link,
 
 /* --- naming chunks -------------------------------------------------------------------------------------- */
 
-static uint32_t budget_of(const throng_node *node, const throng_neighbour *n, const throng_object *object)
+static uint32_t budget_of(throng_node *node, const throng_neighbour *n, const throng_object *object)
 {
     uint32_t window = throng_window_of(node, n);
     if (n->flights_live >= window || node->in_flight >= node->window)
@@ -172,6 +177,9 @@ static uint32_t budget_of(const throng_node *node, const throng_neighbour *n, co
     /* Not a datagram for every chunk: wait until half the window is free. */
     if (n->flights_live > 0 && budget < (window + 1) / 2)
         return 0;
+    uint32_t most = throng_limit_chunks(node, 0), batch = throng_limit_batch(node);
+    if (budget > most)
+        budget = most >= batch ? most : 0;
     return budget < ASK_MAX ? budget : ASK_MAX;
 }
 

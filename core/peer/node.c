@@ -61,6 +61,7 @@ int throng_node_new(throng_node **ret, const throng_node_config *config, const t
     node->deadline = THRONG_NEVER;
     node->window = config->window_min;
     throng_pace_start(node);
+    throng_limit_start(node);
     *ret = node;
     return 0;
 }
@@ -244,6 +245,12 @@ int throng_node_claim(throng_node *node, throng_time now, const throng_hash *id,
         return throng_intervals_remove(object->todo, first, end);
     throng_object_put_back(object, first, end);
     return 0;
+}
+
+void throng_node_spend(throng_node *node, throng_time now, uint64_t bytes)
+{
+    node->now = now > node->now ? now : node->now;
+    node->limit_left_bytes -= (double)bytes;
 }
 
 int throng_node_add_neighbour(throng_node *node, throng_time now, const throng_addr *addr)

@@ -6,7 +6,8 @@
  *   neighbour.c  who is known, who lied                pace.c        windows, rates, own uplink
  *   link.c       what a neighbour has of an object     choose.c      which chunks to ask for
  *   credit.c     tit-for-tat                           ask.c         throng: when to ask whom
- *   overlay.c    seeking and recommending neighbours   paper.c       paper: Roulette's states, literally */
+ *   overlay.c    seeking and recommending neighbours   paper.c       paper: Roulette's states, literally
+ *   limit.c      a limit to what arrives */
 #ifndef THRONG_PEER_H
 #define THRONG_PEER_H
 
@@ -271,6 +272,9 @@ struct throng_node {
     uint32_t in_flight; /* chunks asked for by number, over all neighbours */
     uint32_t window;
     throng_rate rate;
+    double limit_left_bytes; /* of download_limit_bps; negative: to be made up for */
+    throng_time limit_at;    /* when it was last filled up */
+    bool limit_waits;        /* something was not asked for because of it */
 
     double pace_bytes_per_s; /* 0: not limited */
     throng_time pace_next;   /* when the next content datagram may go */
@@ -405,6 +409,16 @@ void throng_window_update(throng_node *node);
 uint32_t throng_window_of(const throng_node *node, const throng_neighbour *neighbour);
 void throng_rtt_sample(throng_neighbour *neighbour, throng_time now, throng_time sample);
 throng_time throng_flight_timeout(const throng_neighbour *neighbour);
+
+/* --- download_limit_bps -------------------------------------------------------------------------------- */
+void throng_limit_start(throng_node *node);
+/* A payload came. */
+void throng_limit_arrived(throng_node *node, size_t bytes);
+/* How many more chunks may be asked for now, if `replaced` of those expected are let go of. */
+uint32_t throng_limit_chunks(throng_node *node, uint32_t replaced);
+void throng_limit_tick(throng_node *node);
+/* Fewer are not asked for by number at once, so that not every chunk costs a datagram. */
+uint32_t throng_limit_batch(const throng_node *node);
 
 /* --- choosing and asking ------------------------------------------------------------------------------- */
 /* Up to `count` chunks that the neighbour has and we want, taken out of `todo`, their units opened: as ascending

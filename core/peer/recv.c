@@ -77,6 +77,7 @@ int throng_node_recv(throng_node *node, throng_time now, const throng_addr *from
     node->now = now > node->now ? now : node->now;
     throng_reader r = throng_reader_on(payload, size);
     node->stats.received_bytes += size;
+    throng_limit_arrived(node, size);
     throng_neighbour *n = node->leaving ? NULL : whose(node, from, r);
     if (!n) {
         node->stats.datagrams_foreign++;

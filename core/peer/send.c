@@ -154,8 +154,12 @@ static void append_join(throng_node *node, throng_neighbour *n, throng_writer *w
     throng_link *link = throng_link_find(n, object);
     if (!link || object->geometry.chunks > GIFT_CHUNKS_MAX || !object->wanted)
         return;
+    uint32_t most = throng_limit_chunks(node, link->any_left);
+    if (most == 0)
+        return;
     link->any_request = throng_request_number(node, n);
     link->any_left = throng_window_of(node, n);
+    link->any_left = link->any_left < most ? link->any_left : most;
     link->any_at = node->now;
     throng_request_encode(w, object->tag, link->any_request, link->any_left, object->have,
                           node->config.handshake_intervals, NULL, 0);

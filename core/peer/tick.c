@@ -133,6 +133,7 @@ int throng_node_tick(throng_node *node, throng_time now)
     node->recheck = false;
     if (node->config.profile == THRONG_PROFILE_PAPER || node->now - node->asked_all_at >= TICK_ACTIVE)
         throng_neighbour_ask(node, NULL);
+    throng_limit_tick(node);
     if (node->uploads_chunks > 0)
         throng_node_wake(node, node->pace_next > node->now ? node->pace_next : node->now + THRONG_MS);
     throng_node_wake(node, node->now + (active(node) ? TICK_ACTIVE : TICK_IDLE));

@@ -109,10 +109,21 @@ static void race_crowd_only_waits_until_stuck_then_takes_all(void **state)
     assert_int_equal(throng_race_want(&race, 10 * THRONG_SECOND, 7 * MIB), 7 * MIB);
 }
 
+static void race_swarm_that_fills_the_limit_gets_no_help(void **state)
+{
+    throng_race race = race_of(false);
+    race.config.rate_max = MIB;
+    give(&race, 0, 5 * THRONG_SECOND, MIB * 9 / 10);
+    assert_int_equal(throng_race_want(&race, 5 * THRONG_SECOND, 100 * MIB), 0);
+    race.config.rate_max = 2 * MIB;
+    assert_int_equal(throng_race_want(&race, 5 * THRONG_SECOND, 100 * MIB), 64 * 1024);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(race_swarm_silent_asks_after_the_hedge),
+        cmocka_unit_test(race_swarm_that_fills_the_limit_gets_no_help),
         cmocka_unit_test(race_slow_answer_lengthens_the_hedge),
         cmocka_unit_test(race_fast_swarm_is_left_alone),
         cmocka_unit_test(race_slow_swarm_is_helped_in_proportion),

@@ -343,6 +343,69 @@ static void a_partitioned_overlay_grows_together_again(void **state)
     story_free(s);
 }
 
+/* Bytes on the line of DATA that reached `who` in the second from `from` on. */
+static uint64_t arrived_in_second(const story *s, uint32_t who, throng_time from)
+{
+    uint64_t bytes = 0;
+    size_t at = 0;
+    for (const story_frame *f; (f = story_next(s, &at, SIM_DELIVERED, STORY_ANYONE, who, THRONG_FRAME_DATA));)
+        if (f->at >= from && f->at < from + THRONG_SECOND)
+            bytes += f->wire_size;
+    return bytes;
+}
+
+/* 400 kbit/s asked for on lines of 8 Mbit/s: from a seeder alone and with peers that have all, of an object whose
+ * chunks the seeder chooses and of one whose chunks are named. */
+static void who_sets_a_limit_gets_no_more_and_little_less(void **state)
+{
+    enum { LIMIT_BPS = 400000, BURST = 4 * 1260 };
+    static const struct {
+        uint32_t size, peers;
+    } rows[] = {{OBJECT, 0}, {OBJECT, 3}, {1024 * 1024, 0}, {1024 * 1024, 3}};
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        sim_scenario scenario;
+        story_scenario(&scenario, THRONG_PROFILE_THRONG);
+        scenario.object_size = rows[row].size;
+        story *s = story_new(&scenario);
+        uint32_t peers[3];
+        for (uint32_t i = 0; i < rows[row].peers; i++) {
+            peers[i] = story_client(s);
+            story_offer(s, peers[i], 0);
+        }
+        s->world->scenario.node.download_limit_bps = LIMIT_BPS;
+        uint32_t limited = story_client(s);
+        story_join(s, limited, 0, peers, rows[row].peers);
+        throng_time least = (throng_time)rows[row].size * 8 * THRONG_SECOND / LIMIT_BPS;
+        assert_true(story_until(s, story_all_done, NULL, least * 6 / 5));
+        assert_true(s->world->now >= least);
+        for (throng_time from = 0; from < s->world->now; from += 50 * THRONG_MS)
+            assert_true(arrived_in_second(s, limited, from) <= LIMIT_BPS / 8 + BURST);
+        story_free(s);
+    }
+}
+
+/* What the host says came by HTTP is left out of what is asked of the swarm. */
+static void who_gets_half_of_the_limit_elsewhere_gets_the_other_half(void **state)
+{
+    enum { LIMIT_BPS = 400000, ELSEWHERE = LIMIT_BPS / 8 / 2 };
+    sim_scenario scenario;
+    story_scenario(&scenario, THRONG_PROFILE_THRONG);
+    scenario.object_size = 1024 * 1024;
+    scenario.node.download_limit_bps = LIMIT_BPS;
+    story *s = story_new(&scenario);
+    uint32_t a = story_client(s);
+    story_join(s, a, 0, NULL, 0);
+    for (uint32_t i = 1; i <= 100; i++) {
+        story_run(s, i * 100 * THRONG_MS);
+        throng_node_spend(story_node(s, a), s->world->now, ELSEWHERE / 10);
+    }
+    for (throng_time from = 2 * THRONG_SECOND; from < 9 * THRONG_SECOND; from += THRONG_SECOND) {
+        uint64_t arrived = arrived_in_second(s, a, from);
+        assert_true(arrived <= ELSEWHERE + 4 * 1260 && arrived >= ELSEWHERE / 2);
+    }
+    story_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +422,8 @@ int main(void)
         cmocka_unit_test(one_packet_in_twenty_lost_costs_time_and_nothing_else),
         cmocka_unit_test(who_lacks_the_object_says_no_file),
         cmocka_unit_test(a_partitioned_overlay_grows_together_again),
+        cmocka_unit_test(who_sets_a_limit_gets_no_more_and_little_less),
+        cmocka_unit_test(who_gets_half_of_the_limit_elsewhere_gets_the_other_half),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,6 +70,7 @@ static void node(check *c)
     duration(c, "endgame_after", n.endgame_after);
     number(c, "uplink_bps", n.uplink_bps);
     number(c, "upload_limit_bps", n.upload_limit_bps);
+    number(c, "download_limit_bps", n.download_limit_bps);
     number(c, "objects_max", n.objects_max);
     number(c, "events_max", n.events_max);
     row(c, "trust_introductions", n.trust_introductions ? "true" : "false");

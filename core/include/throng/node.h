@@ -35,16 +35,17 @@ typedef struct throng_node_config {
     uint32_t window_min;          /* throng: chunks in flight over all neighbours, at the least (16) */
     uint32_t window_max;          /* … and at the most (4,096) */
     uint32_t neighbour_window;    /* throng: chunks in flight at one neighbour while the window is at its least (4) */
-    uint32_t units_open_max;   /* units with some but not all chunks there, at once: bounds the host's memory (512) */
-    throng_time busy_after;    /* throng: queue beyond which a sender says BUSY (80 ms) */
-    throng_time have_interval; /* throng: a neighbour not talked to for this long gets a HAVE (200 ms) */
-    throng_time endgame_after; /* throng: a chunk in flight this long may be asked of another (400 ms) */
-    uint64_t uplink_bps;       /* known uplink in bits/s; 0: estimate it */
-    uint64_t upload_limit_bps; /* never send faster than this; 0: no limit */
-    uint32_t objects_max;      /* objects at once (64) */
-    uint32_t events_max;       /* events not yet polled (1,024) */
-    bool trust_introductions;  /* an address named by the seeder needs no proof of its own (true) */
-    bool public_only;          /* meet nobody whom others name at a private or reserved address (false) */
+    uint32_t units_open_max;     /* units with some but not all chunks there, at once: bounds the host's memory (512) */
+    throng_time busy_after;      /* throng: queue beyond which a sender says BUSY (80 ms) */
+    throng_time have_interval;   /* throng: a neighbour not talked to for this long gets a HAVE (200 ms) */
+    throng_time endgame_after;   /* throng: a chunk in flight this long may be asked of another (400 ms) */
+    uint64_t uplink_bps;         /* known uplink in bits/s; 0: estimate it */
+    uint64_t upload_limit_bps;   /* never send faster than this; 0: no limit */
+    uint64_t download_limit_bps; /* throng: ask for no more than arrives at this, headers included; 0: no limit */
+    uint32_t objects_max;        /* objects at once (64) */
+    uint32_t events_max;         /* events not yet polled (1,024) */
+    bool trust_introductions;    /* an address named by the seeder needs no proof of its own (true) */
+    bool public_only;            /* meet nobody whom others name at a private or reserved address (false) */
 } throng_node_config;
 
 /* Every field but entropy, which is left zero: the host fills it from the system's random source. */
@@ -71,6 +72,8 @@ THRONG_API int throng_node_supply(throng_node *node, throng_time now, const thro
 /* Chunks [first, end) are on their way by other means (HTTP): ask nobody for them; claim false lets go of them. */
 THRONG_API int throng_node_claim(throng_node *node, throng_time now, const throng_hash *object, uint32_t first,
                                  uint32_t end, bool claim);
+/* So many bytes came to the host by other means (HTTP): they count against download_limit_bps. */
+THRONG_API void throng_node_spend(throng_node *node, throng_time now, uint64_t bytes);
 /* A neighbour known to the host by other means. */
 THRONG_API int throng_node_add_neighbour(throng_node *node, throng_time now, const throng_addr *addr);
 /* Says BYE to all; then poll_send the last datagrams and free. */
