@@ -1,6 +1,7 @@
 #include "hash.h"
 
 #include "disk_error.h"
+#include "wide.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
@@ -13,6 +14,8 @@ enum { READ_SIZE = 64 * 1024 };
 struct throng_hasher {
     EVP_MD *sha256; /* fetched once: looking it up costs more than hashing a chunk */
     EVP_MD_CTX *context;
+    throng_wide_sha256 *wide; /* made when first needed, for it is large; NULL: not there */
+    bool wide_tried;
 };
 
 int throng_hasher_new(throng_hasher **ret)
@@ -34,6 +37,7 @@ void throng_hasher_free(throng_hasher *hasher)
 {
     if (!hasher)
         return;
+    throng_wide_sha256_free(hasher->wide);
     EVP_MD_CTX_free(hasher->context);
     EVP_MD_free(hasher->sha256);
     free(hasher);
@@ -66,6 +70,21 @@ void throng_hasher_hash(throng_hasher *hasher, const void *bytes, size_t size, t
     throng_hasher_start(hasher);
     throng_hasher_add(hasher, bytes, size);
     throng_hasher_finish(hasher, ret);
+}
+
+void throng_hasher_hash_each(throng_hasher *hasher, const uint8_t *const *texts, const size_t *sizes, size_t count,
+                             throng_hash *ret)
+{
+    if (count > 1 && !hasher->wide_tried) {
+        hasher->wide_tried = true;
+        hasher->wide = throng_wide_sha256_new();
+    }
+    if (count > 1 && hasher->wide) {
+        throng_wide_sha256_hash(hasher->wide, texts, sizes, count, ret);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        throng_hasher_hash(hasher, texts[i], sizes[i], &ret[i]);
 }
 
 int throng_hasher_hash_file(throng_hasher *hasher, int fd, throng_hash *ret)

@@ -1,4 +1,4 @@
-/* SHA-256 by OpenSSL, with a context that is made once. */
+/* SHA-256 by OpenSSL, with a context that is made once, and by wide.h. */
 #ifndef THRONG_NET_HASH_H
 #define THRONG_NET_HASH_H
 
@@ -13,7 +13,10 @@ void throng_hasher_free(throng_hasher *hasher);
 
 /* The hash of `size` bytes. These can't fail once the hasher is there, short of a broken OpenSSL, which aborts. */
 void throng_hasher_hash(throng_hasher *hasher, const void *bytes, size_t size, throng_hash *ret);
-/* The same, piece by piece. */
+/* Of each of `count` texts its hash: two or more at once take little more than half the time, where wide.h can. */
+void throng_hasher_hash_each(throng_hasher *hasher, const uint8_t *const *texts, const size_t *sizes, size_t count,
+                             throng_hash *ret);
+/* As throng_hasher_hash, piece by piece. */
 void throng_hasher_start(throng_hasher *hasher);
 void throng_hasher_add(throng_hasher *hasher, const void *bytes, size_t size);
 void throng_hasher_finish(throng_hasher *hasher, throng_hash *ret);

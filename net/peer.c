@@ -15,9 +15,12 @@
 #include "store.h"
 #include "verifier.h"
 
-/* An object that the node wants or gives: what its `content` stands for. */
-enum { SPARE_PROCESSORS = 4 };
+enum {
+    SPARE_PROCESSORS = 4,
+    UNITS_AT_ONCE = 4, /* hashed together: few enough to be in the cache still, many enough to hash two abreast */
+};
 
+/* An object that the node wants or gives: what its `content` stands for. */
 typedef struct hosted {
     throng_hash object;
     throng_tag tag;
@@ -25,7 +28,8 @@ typedef struct hosted {
     int identity;     /* as which its directions let us speak */
     bool hashes_ours; /* the store was given the node's hashes */
     throng_store *store;
-    throng_verifier *verifier; /* NULL: units are verified here and now */
+    throng_verifier *verifier; /* NULL: of an object only given */
+    bool threaded;             /* the verifier has a thread; otherwise it works when it is started */
     throng_peer *peer;
     struct hosted *next;
 } hosted;
@@ -38,6 +42,7 @@ struct throng_peer {
     hosted *objects;
     bool leaving;
     bool left;
+    bool verify_now; /* enough units wait */
     uint64_t thread_size_bytes_min;
     bool pinned;
     uint8_t pinned_key[THRONG_PUBLIC_KEY_SIZE];
@@ -120,8 +125,10 @@ static void on_verify(throng_peer *peer, hosted *h, const throng_event *event, t
         throng_node_complete(peer->node, now, event->request, verify_page(peer, event));
         return;
     }
-    if (h->verifier && throng_verifier_add(h->verifier, event->request, unit, event->verify.expected) == 0)
+    if (h->verifier && throng_verifier_add(h->verifier, event->request, unit, event->verify.expected) == 0) {
+        peer->verify_now |= !h->threaded && throng_verifier_added(h->verifier) >= UNITS_AT_ONCE;
         return;
+    }
     int result = throng_store_verify(h->store, unit, event->verify.expected);
     /* HTTP's bytes of it were wrong and went, and what the node holds for stored went with them: all of it anew. */
     if (result == THRONG_ERR_STATE)
@@ -177,17 +184,42 @@ static void drain_events(throng_peer *peer, throng_time now)
     }
 }
 
-/* What threads bring back. */
+/* What verifiers bring back. */
 static void on_verified(void *user, uint64_t request, int result)
 {
     hosted *h = user;
     throng_peer *peer = h->peer;
+    bool threaded = h->threaded;
     if (peer->left)
         return;
     throng_time now = throng_now();
     verified(peer, h, request, result, now);
     drain_events(peer, now);
-    throng_endpoint_wake(peer->endpoint);
+    if (threaded)
+        throng_endpoint_wake(peer->endpoint); /* otherwise this is its turn */
+}
+
+static hosted *find_waiting(const throng_peer *peer)
+{
+    for (hosted *h = peer->objects; h; h = h->next)
+        if (h->verifier && !h->threaded && throng_verifier_added(h->verifier) > 0)
+            return h;
+    return NULL;
+}
+
+/* Whoever is told of a unit may drop objects, so each time anew. */
+static void verify_waiting(throng_peer *peer)
+{
+    peer->verify_now = false;
+    for (hosted *h; (h = find_waiting(peer));)
+        throng_verifier_start(h->verifier);
+}
+
+static void start_threads(throng_peer *peer)
+{
+    for (hosted *h = peer->objects; h; h = h->next)
+        if (h->verifier && h->threaded)
+            throng_verifier_start(h->verifier);
 }
 
 /* What the endpoint asks for */
@@ -197,17 +229,19 @@ static void host_receive(void *user, throng_time now, const throng_addr *from, c
     throng_peer *peer = user;
     throng_node_recv(peer->node, now, from, opened->payload, opened->size); /* what is wrong with it, the node counts */
     drain_events(peer, now);
+    if (peer->verify_now)
+        verify_waiting(peer);
 }
 
 static void host_tick(void *user, throng_time now)
 {
     throng_peer *peer = user;
+    verify_waiting(peer);
     if (now >= throng_node_next_deadline(peer->node))
         throng_node_tick(peer->node, now);
     drain_events(peer, now);
-    for (hosted *h = peer->objects; h; h = h->next)
-        if (h->verifier)
-            throng_verifier_start(h->verifier);
+    verify_waiting(peer); /* what the tick gave */
+    start_threads(peer);
 }
 
 static bool host_next(void *user, throng_time now, throng_datagram *ret)
@@ -385,8 +419,8 @@ int throng_peer_join(throng_peer *peer, const throng_directions *directions, con
     error = host_object(peer, &directions->object, geometry.data_chunks, identity, store, &h);
     if (error < 0)
         return error;
-    if (directions->size >= peer->thread_size_bytes_min)
-        error = throng_verifier_new(&h->verifier, peer->loop, store, on_verified, h);
+    h->threaded = directions->size >= peer->thread_size_bytes_min;
+    error = throng_verifier_new(&h->verifier, h->threaded ? peer->loop : NULL, store, on_verified, h);
     if (error < 0)
         return settle(peer, h, error);
     return settle(peer, h, throng_node_join(peer->node, throng_now(), directions, seeder, h));

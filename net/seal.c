@@ -1,32 +1,21 @@
 #include "seal.h"
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cipher.h"
 #include "memory.h"
 
 /* Never used itself, so that a counter can't come round to 0 even if it is raised once too often. */
 #define COUNTER_END UINT32_MAX
-
-/* OpenSSL takes a whole record of TLS 1.2's AES-GCM form (RFC 5288) in one call and in place, at half the cost of
- * nonce, additional data, text and tag one after another. A sealed datagram is such a record: its explicit nonce is our
- * sender id and counter, its implicit one is zero. */
-enum {
-    IMPLICIT_SIZE = 4,
-    EXPLICIT_SIZE = 8,
-    EXPLICIT_AT = THRONG_SEAL_HEADER_SIZE - EXPLICIT_SIZE, /* after the epoch */
-};
 
 typedef struct swarm_key {
     bool used;
     uint8_t epoch;
     uint8_t bytes[THRONG_KEY_SIZE]; /* to know it again */
     int newest;                     /* identity */
-    EVP_CIPHER_CTX *opening;
+    throng_cipher *cipher;
     throng_replay *replay;
 } swarm_key;
 
@@ -37,8 +26,7 @@ typedef struct identity {
     uint32_t count;
     uint32_t at; /* the one in use, counted from first */
     uint32_t counter;
-    uint64_t added;          /* order of adding */
-    EVP_CIPHER_CTX *sealing; /* counts for itself, so each identity has its own */
+    uint64_t added; /* order of adding */
 } identity;
 
 struct throng_keyring {
@@ -49,6 +37,7 @@ struct throng_keyring {
     uint64_t added;
     swarm_key *keys;      /* max */
     identity *identities; /* max */
+    throng_wide_gcm *wide;
     throng_seal_stats stats;
 };
 
@@ -67,83 +56,42 @@ int throng_keyring_new(throng_keyring **ret, uint32_t identities_max, uint32_t s
         throng_keyring_free(ring);
         return THRONG_ERR_NO_MEMORY;
     }
+    ring->wide = throng_wide_gcm_new();
     *ret = ring;
     return 0;
 }
 
 static void key_wipe(swarm_key *key)
 {
-    EVP_CIPHER_CTX_free(key->opening); /* wipes its key schedule */
+    throng_cipher_free(key->cipher);
     throng_replay_free(key->replay);
     OPENSSL_cleanse(key, sizeof *key);
-}
-
-static void identity_wipe(identity *one)
-{
-    EVP_CIPHER_CTX_free(one->sealing);
-    *one = (identity){0};
 }
 
 void throng_keyring_free(throng_keyring *ring)
 {
     if (!ring)
         return;
-    for (uint32_t i = 0; i < ring->top; i++) {
-        identity_wipe(&ring->identities[i]);
+    for (uint32_t i = 0; i < ring->top; i++)
         if (ring->keys[i].used)
             key_wipe(&ring->keys[i]);
-    }
+    throng_wide_gcm_free(ring->wide);
     free(ring->keys);
     free(ring->identities);
     free(ring);
 }
 
-static EVP_CIPHER_CTX *cipher_new(const uint8_t *bytes, int sealing)
-{
-    static const uint8_t implicit[IMPLICIT_SIZE];
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    if (ctx &&
-        (EVP_CipherInit_ex(ctx, EVP_aes_128_gcm(), NULL, bytes, NULL, sealing) != 1 ||
-         EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_IV_FIXED, IMPLICIT_SIZE, (void *)(uintptr_t)implicit) != 1)) {
-        EVP_CIPHER_CTX_free(ctx);
-        ctx = NULL;
-    }
-    return ctx;
-}
-
-static int key_init(swarm_key *key, const throng_key *from, uint32_t senders_max)
+static int key_init(swarm_key *key, const throng_key *from, const throng_keyring *ring)
 {
     throng_alloc heap = throng_heap();
-    *key = (swarm_key){.used = true, .epoch = from->epoch, .opening = cipher_new(from->bytes, 0)};
+    *key = (swarm_key){.used = true, .epoch = from->epoch};
     memcpy(key->bytes, from->bytes, THRONG_KEY_SIZE);
-    int error = key->opening ? throng_replay_new(&key->replay, &heap, senders_max) : THRONG_ERR_NO_MEMORY;
+    int error = throng_cipher_new(&key->cipher, from->bytes, ring->wide);
+    if (error == 0)
+        error = throng_replay_new(&key->replay, &heap, ring->senders_max);
     if (error < 0)
         key_wipe(key);
     return error;
-}
-
-/* From here on the cipher counts in step with the identity. */
-static bool count_from(const identity *one)
-{
-    throng_seal_header header = {.sender_id = one->first + one->at, .counter = one->counter};
-    uint8_t nonce[THRONG_SEAL_NONCE_SIZE];
-    throng_seal_nonce(&header, nonce);
-    return EVP_CIPHER_CTX_ctrl(one->sealing, EVP_CTRL_AEAD_SET_IV_FIXED, -1, nonce) == 1;
-}
-
-static int identity_init(identity *one, const throng_key *from, uint32_t place, uint64_t added)
-{
-    *one = (identity){.used = true,
-                      .key = place,
-                      .first = from->sender_id,
-                      .count = from->sender_count,
-                      .counter = from->counter,
-                      .added = added,
-                      .sealing = cipher_new(from->bytes, 1)};
-    if (one->sealing && count_from(one))
-        return 0;
-    identity_wipe(one);
-    return THRONG_ERR_NO_MEMORY;
 }
 
 /* The place of this key, its own if it is there, a first free one if not. There are as many as identities, so one is
@@ -180,16 +128,15 @@ int throng_keyring_add(throng_keyring *ring, const throng_key *key)
     }
     if (vacant < 0)
         return THRONG_ERR_FULL;
-    int error = known ? 0 : key_init(&ring->keys[place], key, ring->senders_max);
+    int error = known ? 0 : key_init(&ring->keys[place], key, ring);
     if (error < 0)
         return error;
-    error = identity_init(&ring->identities[vacant], key, place, ring->added + 1);
-    if (error < 0) {
-        if (!known)
-            key_wipe(&ring->keys[place]);
-        return error;
-    }
-    ring->added++;
+    ring->identities[vacant] = (identity){.used = true,
+                                          .key = place,
+                                          .first = key->sender_id,
+                                          .count = key->sender_count,
+                                          .counter = key->counter,
+                                          .added = ++ring->added};
     ring->keys[place].newest = vacant;
     ring->count++;
     uint32_t top = ((uint32_t)vacant > place ? (uint32_t)vacant : place) + 1;
@@ -201,7 +148,7 @@ void throng_keyring_remove(throng_keyring *ring, uint8_t epoch)
 {
     for (uint32_t i = 0; i < ring->top; i++)
         if (ring->identities[i].used && ring->keys[ring->identities[i].key].epoch == epoch) {
-            identity_wipe(&ring->identities[i]);
+            ring->identities[i] = (identity){0};
             ring->count--;
         }
     for (uint32_t i = 0; i < ring->top; i++)
@@ -247,23 +194,10 @@ static int next_counter(identity *one, throng_seal_header *ret)
             return THRONG_ERR_FULL;
         one->at++;
         one->counter = 0;
-        if (!count_from(one))
-            return THRONG_ERR_INTERNAL;
     }
     ret->sender_id = one->first + one->at;
     ret->counter = one->counter++;
     return 0;
-}
-
-/* The record's additional data: the header, two zeros, the size of the text. */
-static bool say_additional(EVP_CIPHER_CTX *ctx, const uint8_t header[THRONG_SEAL_HEADER_SIZE], size_t record_size)
-{
-    uint8_t aad[EVP_AEAD_TLS1_AAD_LEN] = {0};
-    memcpy(aad, header, THRONG_SEAL_HEADER_SIZE);
-    aad[11] = (uint8_t)(record_size >> 8); /* OpenSSL takes off what is not text */
-    aad[12] = (uint8_t)record_size;
-    OSSL_PARAM params[] = {OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TLS1_AAD, aad, sizeof aad), OSSL_PARAM_END};
-    return EVP_CIPHER_CTX_set_params(ctx, params) == 1; /* EVP_CTRL_AEAD_TLS1_AAD, without its questions back */
 }
 
 static void place_part(uint8_t *at, const uint8_t *part, size_t size)
@@ -284,18 +218,13 @@ int throng_keyring_seal(throng_keyring *ring, int which, const uint8_t *head, si
         ring->stats.exhausted++;
         return error;
     }
-    uint8_t expected[THRONG_SEAL_HEADER_SIZE];
-    throng_seal_header_encode(&header, expected);
-    memcpy(out, expected, sizeof expected);
+    throng_seal_header_encode(&header, out);
     place_part(out + THRONG_SEAL_HEADER_SIZE, head, head_size);
     place_part(out + THRONG_SEAL_HEADER_SIZE + head_size, body, body_size);
     size_t size = head_size + body_size;
-    int record_size = (int)(EXPLICIT_SIZE + size + THRONG_SEAL_TAG_SIZE);
-    if (!say_additional(one->sealing, out, EXPLICIT_SIZE + size) ||
-        EVP_Cipher(one->sealing, out + EXPLICIT_AT, out + EXPLICIT_AT, (unsigned)record_size) != record_size)
-        return THRONG_ERR_INTERNAL;
-    if (memcmp(out, expected, sizeof expected) != 0)
-        return THRONG_ERR_INTERNAL; /* the cipher counts otherwise than we do */
+    error = throng_cipher_seal(ring->keys[one->key].cipher, out, size);
+    if (error < 0)
+        return error;
     ring->stats.sealed++;
     return (int)(size + THRONG_SEAL_OVERHEAD);
 }
@@ -311,14 +240,6 @@ static bool sent_by_us(const throng_keyring *ring, uint32_t key, uint32_t sender
     return false;
 }
 
-static bool cipher_opens(EVP_CIPHER_CTX *ctx, uint8_t *bytes, size_t size)
-{
-    int record_size = (int)(size - EXPLICIT_AT);
-    uint8_t *record = bytes + EXPLICIT_AT;
-    return say_additional(ctx, bytes, (size_t)record_size) &&
-           EVP_Cipher(ctx, record, record, (unsigned)record_size) > 0;
-}
-
 /* Keys of two sites may share an epoch. Opening in place spoils the ciphertext for the next try, so all but the last
  * candidate try on a copy. */
 static int open_under(throng_keyring *ring, uint32_t place, const throng_seal_header *header, uint8_t *bytes,
@@ -330,14 +251,15 @@ static int open_under(throng_keyring *ring, uint32_t place, const throng_seal_he
     int error = throng_replay_check(key->replay, header->sender_id, header->counter);
     if (error < 0)
         return error;
+    size_t payload_size = size - THRONG_SEAL_OVERHEAD;
     if (last)
-        return cipher_opens(key->opening, bytes, size) ? 0 : THRONG_ERR_UNSEALED;
+        return throng_cipher_open(key->cipher, bytes, payload_size);
     uint8_t trial[THRONG_DATAGRAM_MAX];
     memcpy(trial, bytes, size);
-    if (!cipher_opens(key->opening, trial, size))
-        return THRONG_ERR_UNSEALED;
-    memcpy(bytes, trial, size);
-    return 0;
+    error = throng_cipher_open(key->cipher, trial, payload_size);
+    if (error == 0)
+        memcpy(bytes, trial, size);
+    return error;
 }
 
 static uint32_t next_of_epoch(const throng_keyring *ring, uint32_t from, uint8_t epoch)

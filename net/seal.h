@@ -1,4 +1,4 @@
-/* Sealing and opening of datagrams: AES-128-GCM (NIST SP 800-38D) by OpenSSL, in the form of <throng/datagram.h>.
+/* Sealing and opening of datagrams: AES-128-GCM in the form of <throng/datagram.h>, by cipher.h.
  *
  * A key ring holds the swarm keys in use, and under each the identities as which we speak: a sender id and its counter.
  * A client gets an identity with each directions, often several under one key; sites choose their keys and epochs each

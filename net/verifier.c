@@ -12,7 +12,7 @@ typedef struct batch {
 
 struct throng_verifier {
     uv_work_t work;
-    uv_loop_t *loop;
+    uv_loop_t *loop;     /* NULL: no thread */
     throng_store *store; /* NULL once freed: then only the memory is left to go */
     throng_verifier_done *done;
     void *user;
@@ -89,37 +89,60 @@ static void on_work(uv_work_t *work)
     uv_sem_post(&v->worked);
 }
 
+/* True when a batch is through; false when we were freed meanwhile. */
+static bool tell(throng_verifier *v)
+{
+    v->returned = true;
+    while (v->store && v->told < v->out.count) {
+        uint32_t i = v->told++;
+        int result = throng_store_check_finish(v->store, &v->out.checks[i]);
+        v->done(v->user, v->out.requests[i], result); /* which may free us */
+    }
+    v->is_out = v->returned = false;
+    if (v->store)
+        return true;
+    destroy(v);
+    return false;
+}
+
 static void on_worked(uv_work_t *work, int status)
 {
     throng_verifier *v = work->data;
-    if (v->store) {
-        uv_sem_wait(&v->worked);
-        v->returned = true;
-        while (v->told < v->out.count) {
-            uint32_t i = v->told++;
-            int result = throng_store_check_finish(v->store, &v->out.checks[i]);
-            v->done(v->user, v->out.requests[i], result); /* which may free us */
-        }
-    }
     if (!v->store) {
         destroy(v);
         return;
     }
-    v->is_out = v->returned = false;
-    throng_verifier_start(v);
+    uv_sem_wait(&v->worked);
+    if (tell(v))
+        throng_verifier_start(v);
 }
 
-void throng_verifier_start(throng_verifier *v)
+static void take_batch(throng_verifier *v)
 {
-    if (v->is_out || v->added.count == 0)
-        return;
     batch empty = v->out;
     empty.count = 0;
     v->out = v->added;
     v->added = empty;
     v->told = 0;
     v->is_out = true;
-    uv_queue_work(v->loop, &v->work, on_work, on_worked);
+}
+
+uint32_t throng_verifier_added(const throng_verifier *v)
+{
+    return v->added.count;
+}
+
+void throng_verifier_start(throng_verifier *v)
+{
+    if (v->is_out || v->added.count == 0)
+        return;
+    take_batch(v);
+    if (v->loop) {
+        uv_queue_work(v->loop, &v->work, on_work, on_worked);
+        return;
+    }
+    throng_store_check_run(v->out.checks, v->out.count, v->hasher);
+    (void)tell(v);
 }
 
 void throng_verifier_free(throng_verifier *v)

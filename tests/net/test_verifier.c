@@ -1,4 +1,4 @@
-/* A store's units, hashed and written in another thread. */
+/* A store's units, hashed and written several at once, in another thread or here. */
 #include "check.h"
 
 #include "net/verifier.h"
@@ -163,6 +163,36 @@ static void verifier_freed_from_within_its_call_tells_no_more(void **state)
     check_settled(f);
 }
 
+static void verifier_without_a_thread_has_told_all_when_its_start_returns(void **state)
+{
+    fixture *f = *state;
+    throng_verifier_free(f->verifier);
+    assert_int_equal(throng_verifier_new(&f->verifier, NULL, f->store, on_checked, f), 0);
+    f->hashes[1].bytes[5] ^= 4;
+    add(f, 0, UNITS);
+    assert_int_equal(throng_verifier_added(f->verifier), UNITS);
+    assert_int_equal(f->told, 0);
+    throng_verifier_start(f->verifier);
+    assert_int_equal(throng_verifier_added(f->verifier), 0);
+    assert_int_equal(f->told, UNITS);
+    for (uint32_t unit = 0; unit < UNITS; unit++)
+        assert_int_equal(f->results[unit], unit == 1 ? THRONG_ERR_TAMPERED : 0);
+    assert_int_equal(throng_store_units_verified(f->store), UNITS - 1);
+    throng_verifier_free(f->verifier);
+}
+
+static void verifier_without_a_thread_freed_from_within_its_call_tells_no_more(void **state)
+{
+    fixture *f = *state;
+    throng_verifier_free(f->verifier);
+    assert_int_equal(throng_verifier_new(&f->verifier, NULL, f->store, on_checked, f), 0);
+    f->free_at = 2;
+    add(f, 0, 6);
+    throng_verifier_start(f->verifier);
+    assert_int_equal(f->told, 2);
+    check_settled(f);
+}
+
 static void verifier_passes_on_what_the_disk_says(void **state)
 {
     fixture *f = *state;
@@ -206,6 +236,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(verifier_freed_with_a_batch_out_leaves_the_store_to_itself, set_up, tear_down),
         cmocka_unit_test_setup_teardown(verifier_freed_before_its_start_leaves_the_store_to_itself, set_up, tear_down),
         cmocka_unit_test_setup_teardown(verifier_freed_from_within_its_call_tells_no_more, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(verifier_without_a_thread_has_told_all_when_its_start_returns, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(verifier_without_a_thread_freed_from_within_its_call_tells_no_more, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(store_unit_under_check_stays_as_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(verifier_passes_on_what_the_disk_says, set_up, tear_down),
     };
