@@ -96,8 +96,6 @@ static bool take_part(throng_transfer *transfer, throng_fetch *fetch, const thro
     }
     if (response->object_size >= 0) {
         transfer->size = response->object_size;
-    } else if (response->content_length >= 0) { /* FTP */
-        transfer->size = (int64_t)transfer->attempt_first + response->content_length;
     }
     if (!open_sink(transfer, validator_of(fetch), true)) {
         return false;
@@ -179,15 +177,20 @@ static throng_fetch_verdict on_body(throng_fetch *fetch, const uint8_t *bytes, s
 
 /* ---- the end of an answer ---- */
 
+static void fail_to_resume(throng_transfer *transfer)
+{
+    throng_transfer_fail(transfer, THRONG_EXIT_RANGE,
+                         "cannot resume: %" PRIu64 " bytes are here, the server has another version; leave out -C",
+                         transfer->attempt_first);
+}
+
 /* 416: the part asked for lies outside. It may be that all is here already; otherwise it is another object now. */
 static void judge_unsatisfiable(throng_transfer *transfer, throng_fetch *fetch)
 {
     const char *range = throng_fetch_header(fetch, "Content-Range", 0);
     uint64_t size = 0;
     if (range == NULL || sscanf(range, "bytes */%20" SCNu64, &size) != 1 || size != transfer->attempt_first) {
-        throng_transfer_fail(transfer, THRONG_EXIT_RANGE,
-                             "cannot resume: %" PRIu64 " bytes are here, the server has another version; leave out -C",
-                             transfer->attempt_first);
+        fail_to_resume(transfer);
         return;
     }
     transfer->size = (int64_t)size;
@@ -270,6 +273,10 @@ static bool may_retry(int error)
 /* Only a transfer that had begun is tried again: that a server can't be reached at all is to be known at once. */
 static void judge_error(throng_transfer *transfer, throng_fetch *fetch, int error)
 {
+    if (error == THRONG_FETCH_ERR_RANGE) {
+        fail_to_resume(transfer);
+        return;
+    }
     bool progress = transfer->body_wanted && throng_sink_position(transfer->sink) > transfer->attempt_first;
     bool begun = throng_sink_position(transfer->sink) > 0;
     if (begun && may_retry(error) && throng_transfer_retry(transfer, progress)) {

@@ -280,6 +280,8 @@ throng_exit throng_transfer_code_of(int fetch_error)
         return THRONG_EXIT_MISSING;
     case THRONG_FETCH_ERR_DENIED:
         return THRONG_EXIT_DENIED;
+    case THRONG_FETCH_ERR_RANGE:
+        return THRONG_EXIT_RANGE;
     case THRONG_FETCH_ERR_MEMORY:
         return THRONG_EXIT_MEMORY;
     default:

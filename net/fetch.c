@@ -59,6 +59,7 @@ struct throng_fetch {
     uint64_t due_ns; /* with a rate limit: when the next bytes may be taken */
     bool paced;      /* waits for that */
     bool range_asked;
+    uint64_t range_first;
     bool added;     /* to the multi handle */
     bool waiting;   /* to be added */
     bool refused;   /* by the multi handle */
@@ -203,9 +204,11 @@ static void read_response(throng_fetch *fetch, int status)
     *response = (throng_fetch_response){.content_length = length, .object_size = -1, .url = fetch->shown_url};
     peer_address(fetch->easy, &response->peer);
     if (!throng_url_has_scheme(fetch->url, throng_url_followed)) {
+        /* FTP: what is to come is told; the object is that, and what was left out before it. */
         response->status = fetch->range_asked ? 206 : 200;
         response->ranged = fetch->range_asked;
-        response->object_size = fetch->range_asked ? -1 : length;
+        response->range_first = fetch->range_first;
+        response->object_size = length < 0 ? -1 : (int64_t)fetch->range_first + length;
         return;
     }
     response->status = status;
@@ -616,6 +619,7 @@ static void set_range(throng_fetch *fetch, const throng_fetch_request *request)
                  (unsigned long long)request->range_end - 1);
     }
     fetch->range_asked = true;
+    fetch->range_first = request->range_first;
     curl_easy_setopt(fetch->easy, CURLOPT_RANGE, range);
 }
 

@@ -23,7 +23,8 @@
     X(MISSING, -108, "no such file (FTP)")                                                                             \
     X(DENIED, -109, "access denied (FTP)")                                                                             \
     X(ABANDONED, -110, "abandoned by a callback")                                                                      \
-    X(MEMORY, -111, "out of memory")
+    X(MEMORY, -111, "out of memory")                                                                                   \
+    X(RANGE, -112, "the object ends before the part that was asked for (FTP)")
 
 enum throng_fetch_error {
 #define X(name, value, text) THRONG_FETCH_ERR_##name = (value),

@@ -50,6 +50,8 @@ int throng_fetch_error_of(CURLcode code)
     case CURLE_REMOTE_FILE_NOT_FOUND:
     case CURLE_FTP_COULDNT_RETR_FILE:
         return THRONG_FETCH_ERR_MISSING;
+    case CURLE_BAD_DOWNLOAD_RESUME:
+        return THRONG_FETCH_ERR_RANGE;
     case CURLE_LOGIN_DENIED:
     case CURLE_REMOTE_ACCESS_DENIED:
         return THRONG_FETCH_ERR_DENIED;

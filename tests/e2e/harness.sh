@@ -1,58 +1,10 @@
 # For the tests of the whole: throng serve, with nginx and throngd behind it, against ordinary and capable clients.
-#
-# A test is a function named test_UNIT_CONDITION_OUTCOME. It runs in a directory of its own ($PWD), in a subshell; the
-# first command that fails ends it, and what it started is ended with it. Nothing sleeps for a time: `await` waits for
-# the thing itself, with a deadline.
-
-set -u
-THRONG=$(realpath "${1:?the throng program}")
-ALL=$(mktemp -d)
-trap 'rm -rf "$ALL"' EXIT
-
-fail() {
-    echo "$*" >&2
-    exit 1
-}
-
-# await SECONDS COMMAND…: runs it until it succeeds.
-await() {
-    deadline=$(($(date +%s) + $1))
-    shift
-    until "$@"; do
-        [ "$(date +%s)" -le "$deadline" ] || fail "not within the deadline: $*"
-        sleep 0.02
-    done
-}
-
-same() {
-    [ "$1" = "$2" ] || fail "expected '$2', found '$1'${3:+ ($3)}"
-}
-
-# exits CODE COMMAND…: its standard output goes to ./out, standard error to ./err.
-exits() {
-    expected=$1
-    shift
-    set +e
-    timeout 60 "$@" >out 2>err
-    code=$?
-    set -e
-    [ $code -eq "$expected" ] || fail "expected exit code $expected, found $code: $* ($(cat err))"
-}
-
-# One line on standard error, and it says this.
-says() {
-    same "$(wc -l <err)" 1 "lines on standard error: $(cat err)"
-    grep -q -- "$1" err || fail "does not say '$1': $(cat err)"
-}
+. "$(dirname "$0")/../harness.sh"
 
 # make_file NAME BYTES
 make_file() {
     mkdir -p site
     head -c "$2" /dev/urandom >"site/$1"
-}
-
-new_port() {
-    PORT=$((20000 + ($$ * 7 + $(date +%N | sed 's/^0*//;s/^$/0/') / 1000) % 10000))
 }
 
 ready_or_gone() {
@@ -127,31 +79,4 @@ directed() {
 # get_from_crowd PATH FILE: throng get; its JSON goes to ./json.
 get_from_crowd() {
     timeout 60 "$THRONG" get -s --json -o "$2" "$URL/$1" >json
-}
-
-run_one() (
-    mkdir "$ALL/$1"
-    # Whom the site is served as must be able to come here.
-    chmod 755 "$ALL" "$ALL/$1"
-    cd "$ALL/$1" || exit 1
-    SERVE=
-    EXTRA=
-    trap 'kill $SERVE $EXTRA 2>/dev/null || :; wait' EXIT
-    set -e
-    "$1"
-)
-
-run_all() {
-    tests=$(sed -n 's/^\(test_[a-z0-9_]*\)() {$/\1/p' "$0")
-    echo "1..$(echo "$tests" | wc -l)"
-    number=0
-    for test in $tests; do
-        number=$((number + 1))
-        if run_one "$test" >"$ALL/log" 2>&1; then
-            echo "ok $number - $test"
-        else
-            echo "not ok $number - $test"
-            sed 's/^/# /' "$ALL/log"
-        fi
-    done
 }

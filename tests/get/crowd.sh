@@ -16,7 +16,7 @@ site_answers() {
 start_site() {
     chmod 755 "$ALL" . www
     for try in 1 2 3 4 5 6 7 8; do
-        PORT=$((18300 + ($$ * 7 + try * 13 + $(date +%N | sed 's/^0*//;s/^$/0/') / 1000) % 100))
+        new_port
         run_site "$1"
         if kill -0 "$NGINX" 2>/dev/null; then
             URL=http://127.0.0.1:$PORT

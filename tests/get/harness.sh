@@ -1,58 +1,5 @@
-# For the shell tests of throng get: a private nginx, waiting with a deadline, one line of TAP for each test.
-#
-# A test is a function named test_UNIT_CONDITION_OUTCOME. It runs in a directory of its own ($PWD), in a subshell; the first
-# command that fails ends it. What it starts by start_nginx is ended with it.
-
-set -u
-THRONG=$(realpath "${1:?the throng program}")
-ALL=$(mktemp -d)
-trap 'rm -rf "$ALL"' EXIT
-
-fail() {
-    echo "$*" >&2
-    exit 1
-}
-
-# await SECONDS COMMAND…: runs it until it succeeds.
-await() {
-    deadline=$(($(date +%s) + $1))
-    shift
-    until "$@"; do
-        [ "$(date +%s)" -le "$deadline" ] || fail "not within the deadline: $*"
-        sleep 0.02
-    done
-}
-
-same() {
-    [ "$1" = "$2" ] || fail "expected '$2', found '$1'${3:+ ($3)}"
-}
-
-# exits CODE COMMAND…: its standard output goes to ./out, standard error to ./err.
-exits() {
-    expected=$1
-    shift
-    set +e
-    "$@" >out 2>err
-    code=$?
-    set -e
-    [ $code -eq "$expected" ] || fail "expected exit code $expected, found $code: $* ($(cat err))"
-}
-
-absent() {
-    for path in "$@"; do
-        [ ! -e "$path" ] || fail "$path is there"
-    done
-}
-
-# One line on standard error, and it says this.
-says() {
-    same "$(wc -l <err)" 1 "lines on standard error: $(cat err)"
-    grep -q -- "$1" err || fail "does not say '$1': $(cat err)"
-}
-
-at_least() {
-    [ -e "$1" ] && [ "$(stat -c %s "$1")" -ge "$2" ]
-}
+# For the shell tests of throng get: a private nginx.
+. "$(dirname "$0")/../harness.sh"
 
 # write_config PORT: an nginx that serves ./www; ./locations may add to it.
 write_config() {
@@ -91,7 +38,7 @@ run_nginx() {
 start_nginx() {
     mkdir -p www tmp
     for try in 1 2 3 4 5 6 7 8; do
-        PORT=$((18300 + ($$ * 7 + try * 13 + $(date +%N | sed 's/^0*//;s/^$/0/') / 1000) % 100))
+        new_port
         run_nginx
         if kill -0 "$NGINX" 2>/dev/null; then
             URL=http://127.0.0.1:$PORT
@@ -110,28 +57,4 @@ stop_nginx() {
 make_file() {
     mkdir -p www
     head -c "$(($2 * 1024))" /dev/urandom >"www/$1"
-}
-
-run_one() (
-    mkdir "$ALL/$1"
-    cd "$ALL/$1" || exit 1
-    NGINX=
-    trap '[ -z "$NGINX" ] || kill "$NGINX" 2>/dev/null || :' EXIT
-    set -e
-    "$1"
-)
-
-run_all() {
-    tests=$(sed -n 's/^\(test_[a-z0-9_]*\)() {$/\1/p' "$0")
-    echo "1..$(echo "$tests" | wc -l)"
-    number=0
-    for test in $tests; do
-        number=$((number + 1))
-        if run_one "$test" >"$ALL/log" 2>&1; then
-            echo "ok $number - $test"
-        else
-            echo "not ok $number - $test"
-            sed 's/^/# /' "$ALL/log"
-        fi
-    done
 }
