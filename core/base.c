@@ -60,7 +60,32 @@ bool throng_addr_is_private(const throng_addr *addr)
     bool unspecified_or_loopback = memcmp(addr->ip, zero, 15) == 0 && addr->ip[15] <= 1;
     bool unique_local = (addr->ip[0] & 0xfe) == 0xfc;
     bool link_local = addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80;
-    return unspecified_or_loopback || unique_local || link_local || addr->ip[0] == 0xff;
+    return unspecified_or_loopback || unique_local || link_local || throng_addr_is_browser(addr) || addr->ip[0] == 0xff;
+}
+
+enum { BROWSER_PREFIX_SIZE = 8, BROWSER_PORT = 1 };
+static const uint8_t browser_prefix[BROWSER_PREFIX_SIZE] = {0x01};
+
+throng_addr throng_addr_browser(uint64_t id)
+{
+    throng_addr addr = {.port = BROWSER_PORT};
+    memcpy(addr.ip, browser_prefix, sizeof browser_prefix);
+    for (size_t i = sizeof addr.ip; i > BROWSER_PREFIX_SIZE; id >>= 8)
+        addr.ip[--i] = (uint8_t)id;
+    return addr;
+}
+
+bool throng_addr_is_browser(const throng_addr *addr)
+{
+    return memcmp(addr->ip, browser_prefix, sizeof browser_prefix) == 0;
+}
+
+uint64_t throng_addr_browser_id(const throng_addr *addr)
+{
+    uint64_t id = 0;
+    for (size_t i = BROWSER_PREFIX_SIZE; i < sizeof addr->ip; i++)
+        id = id << 8 | addr->ip[i];
+    return id;
 }
 
 throng_tag throng_hash_tag(const throng_hash *id)

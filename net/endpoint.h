@@ -24,6 +24,8 @@ typedef struct throng_endpoint_host {
     /* Where the body's bytes are, when they are the content's; `place` holds body_size bytes to read them into, the
      * best place for them if they have to be read. NULL: the content isn't there, the datagram is not sent. */
     const uint8_t *(*body)(void *user, const throng_datagram *datagram, uint8_t *place);
+    /* True if the datagram goes another way than by the socket, and is taken. May be NULL. */
+    bool (*carry)(void *user, const throng_datagram *datagram);
     /* As which identity to send it; `heard`: the one under which we were last spoken to from there, or
      * THRONG_ERR_NOT_FOUND; so may be what it returns: the newest is taken then. Asked while there are several. May be
      * NULL: `heard`. */
@@ -39,6 +41,7 @@ typedef struct throng_endpoint_config {
     uint32_t identities_max;
     uint32_t senders_max; /* replay windows under each key */
     uint32_t peers_max;   /* addresses of which to remember under which key they speak */
+    bool stun;            /* answers STUN's Binding requests, STUN_A_SECOND at most */
     throng_endpoint_host host;
     void *user;
 } throng_endpoint_config;
@@ -53,6 +56,12 @@ void throng_endpoint_wake(throng_endpoint *endpoint);
 
 throng_keyring *throng_endpoint_keys(throng_endpoint *endpoint);
 throng_addr throng_endpoint_local(const throng_endpoint *endpoint);
+/* Binding requests answered, and those beyond what a second allows. */
+typedef struct throng_stun_stats {
+    uint64_t answered;
+    uint64_t dropped;
+} throng_stun_stats;
+void throng_endpoint_stun_stats(const throng_endpoint *endpoint, throng_stun_stats *ret);
 void throng_endpoint_stats(const throng_endpoint *endpoint, throng_seal_stats *ret_seal, throng_udp_stats *ret_udp);
 
 #endif

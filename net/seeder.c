@@ -26,6 +26,7 @@ struct throng_seeder {
     throng_endpoint *endpoint;
     throng_seed *seed;
     mapped *contents[BUCKETS];
+    throng_seeder_config config;
 };
 
 void throng_seeder_config_default(throng_seeder_config *config)
@@ -64,6 +65,20 @@ static const uint8_t *host_body(void *user, const throng_datagram *datagram, uin
     return content->bytes + datagram->body_offset;
 }
 
+static bool host_carry(void *user, const throng_datagram *datagram)
+{
+    throng_seeder *seeder = user;
+    if (!throng_addr_is_browser(&datagram->to))
+        return false;
+    const uint8_t *body = datagram->body;
+    if (datagram->body_size > 0 && !body)
+        body = host_body(user, datagram, NULL);
+    if (seeder->config.carry && (datagram->body_size == 0 || body))
+        seeder->config.carry(seeder->config.user, throng_addr_browser_id(&datagram->to), datagram->head,
+                             datagram->head_size, body, datagram->body_size);
+    return true;
+}
+
 static throng_time host_deadline(void *user)
 {
     const throng_seeder *seeder = user;
@@ -75,6 +90,7 @@ static const throng_endpoint_host host = {
     .tick = host_tick,
     .next = host_next,
     .body = host_body,
+    .carry = host_carry,
     .deadline = host_deadline,
 };
 
@@ -87,6 +103,7 @@ static int open_endpoint(throng_seeder *seeder, uv_loop_t *loop, const throng_se
         .identities_max = config->keys_max,
         .senders_max = config->seed.peers_max,
         .peers_max = config->seed.peers_max,
+        .stun = true,
         .host = host,
         .user = seeder,
     };
@@ -98,6 +115,8 @@ int throng_seeder_new(throng_seeder **ret, uv_loop_t *loop, const throng_seeder_
     throng_seeder *seeder = calloc(1, sizeof *seeder);
     if (!seeder)
         return -ENOMEM;
+    seeder->config = *config;
+    explicit_bzero(&seeder->config.seed, sizeof seeder->config.seed);
     throng_seed_config seed = config->seed;
     throng_alloc heap = throng_heap();
     int error = 0;
@@ -209,10 +228,31 @@ uint32_t throng_seeder_peers(throng_seeder *seeder, const throng_hash *object, t
     return throng_seed_peers(seeder->seed, throng_now(), object, ret, max);
 }
 
+int throng_seeder_admit(throng_seeder *seeder, uint64_t browser, uint32_t sender_id)
+{
+    throng_addr addr = throng_addr_browser(browser);
+    return throng_seed_admit(seeder->seed, throng_now(), sender_id, &addr);
+}
+
+void throng_seeder_dismiss(throng_seeder *seeder, uint64_t browser)
+{
+    throng_addr addr = throng_addr_browser(browser);
+    throng_seed_dismiss(seeder->seed, &addr);
+}
+
+int throng_seeder_hear(throng_seeder *seeder, uint64_t browser, uint32_t sender_id, const uint8_t *payload, size_t size)
+{
+    throng_addr addr = throng_addr_browser(browser);
+    int error = throng_seed_recv(seeder->seed, throng_now(), (uint32_t)time(NULL), sender_id, &addr, payload, size);
+    throng_endpoint_wake(seeder->endpoint);
+    return error;
+}
+
 void throng_seeder_stats_get(const throng_seeder *seeder, throng_seeder_stats *ret)
 {
     throng_seed_stats_get(seeder->seed, &ret->seed);
     throng_endpoint_stats(seeder->endpoint, &ret->seal, &ret->udp);
+    throng_endpoint_stun_stats(seeder->endpoint, &ret->stun);
 }
 
 throng_addr throng_seeder_local(const throng_seeder *seeder)

@@ -8,6 +8,7 @@
 #include <throng/seed.h>
 #include <uv.h>
 
+#include "endpoint.h"
 #include "seal.h"
 #include "udp.h"
 
@@ -17,6 +18,10 @@ typedef struct throng_seeder_config {
     throng_udp_config udp;   /* bind address, buffers, offload */
     throng_seed_config seed; /* `entropy` is filled in by throng_seeder_new; token_key and rate_bps are the caller's */
     uint32_t keys_max;       /* swarm keys at once (4): the newest, and older ones that clients still hold */
+    /* Carries a payload (head, then body) to a browser (throng_addr_is_browser). NULL: nobody does. */
+    void (*carry)(void *user, uint64_t browser, const uint8_t *head, size_t head_size, const uint8_t *body,
+                  size_t body_size);
+    void *user;
 } throng_seeder_config;
 
 void throng_seeder_config_default(throng_seeder_config *config);
@@ -48,10 +53,18 @@ void throng_seeder_set_rate(throng_seeder *seeder, uint64_t rate_bps);
 /* Up to `max` peers of an object for directions (throng_seed_peers). Returns how many. */
 uint32_t throng_seeder_peers(throng_seeder *seeder, const throng_hash *object, throng_addr *ret, uint32_t max);
 
+/* A browser at the end of a connection of its own: here, gone, and what it says to the seeder. Errors as of
+ * throng_seed_recv. */
+int throng_seeder_admit(throng_seeder *seeder, uint64_t browser, uint32_t sender_id);
+void throng_seeder_dismiss(throng_seeder *seeder, uint64_t browser);
+int throng_seeder_hear(throng_seeder *seeder, uint64_t browser, uint32_t sender_id, const uint8_t *payload,
+                       size_t size);
+
 typedef struct throng_seeder_stats {
     throng_seed_stats seed;
     throng_seal_stats seal;
     throng_udp_stats udp;
+    throng_stun_stats stun;
 } throng_seeder_stats;
 
 void throng_seeder_stats_get(const throng_seeder *seeder, throng_seeder_stats *ret);

@@ -78,7 +78,8 @@ static uint32_t pick_from(throng_seed *seed, ring *part, const seed_client *but,
     while (picked < max && passed < part->count) {
         for (uint32_t i = plenty ? throng_seed_random_below(seed, STEP_MAX) : 0; i > 0; i--, passed++)
             at = ring_next(part, at);
-        if (at->client != but)
+        if (at->client != but &&
+            throng_addr_is_browser(&at->client->addr) == (but && throng_addr_is_browser(&but->addr)))
             ret[picked++] = at->client->addr;
         at = ring_next(part, at);
         passed++;

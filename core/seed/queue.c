@@ -47,6 +47,17 @@ static void introduce(throng_seed *seed, const throng_addr *newcomer, throng_tag
     seed->stats.introductions++;
 }
 
+/* A browser cannot be told to expect somebody: it hears of a newcomer when that one signals. */
+static uint32_t pick(throng_seed *seed, throng_time now, seed_object *object, const seed_client *client,
+                     throng_peers *ret)
+{
+    bool browser = throng_addr_is_browser(&client->addr);
+    ret->object = object->tag;
+    ret->count = throng_seed_directory_pick(seed, now, object, client, ret->addrs,
+                                            browser ? seed->config.browser_peers : seed->config.welcome_peers);
+    return browser ? 0 : seed->config.introductions;
+}
+
 static bool write_welcome(throng_seed *seed, throng_time now, const seed_control *control, throng_writer *w)
 {
     seed_object *object = throng_seed_object_find(seed, control->tag);
@@ -55,11 +66,10 @@ static bool write_welcome(throng_seed *seed, throng_time now, const seed_control
     if (!member)
         return false;
     member->welcome_queued = false;
-    throng_welcome welcome = {.observed = client->addr, .peers.object = object->tag};
-    welcome.peers.count =
-        throng_seed_directory_pick(seed, now, object, client, welcome.peers.addrs, seed->config.welcome_peers);
+    throng_welcome welcome = {.observed = client->addr};
+    uint32_t introductions = pick(seed, now, object, client, &welcome.peers);
     throng_welcome_encode(w, &welcome);
-    for (uint32_t i = 0; !member->introduced && i < welcome.peers.count && i < seed->config.introductions; i++)
+    for (uint32_t i = 0; !member->introduced && i < welcome.peers.count && i < introductions; i++)
         introduce(seed, &client->addr, object->tag, &welcome.peers.addrs[i]);
     member->introduced = true;
     return true;
@@ -71,8 +81,8 @@ static bool write_peers(throng_seed *seed, throng_time now, const seed_control *
     seed_client *client = throng_seed_client_find(seed, &control->to);
     if (!object || !client)
         return false;
-    throng_peers peers = {.object = object->tag};
-    peers.count = throng_seed_directory_pick(seed, now, object, client, peers.addrs, seed->config.welcome_peers);
+    throng_peers peers;
+    pick(seed, now, object, client, &peers);
     throng_peers_encode(w, &peers);
     return true;
 }

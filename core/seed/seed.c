@@ -55,6 +55,7 @@ void throng_seed_config_default(throng_seed_config *config)
         .peer_fresh = 2 * THRONG_SECOND,
         .welcome_peers = 4,
         .introductions = 2,
+        .browser_peers = 3,
         .peer_window_max = 4096,
     };
 }
@@ -63,7 +64,7 @@ static bool is_valid(const throng_seed_config *config)
 {
     return config->objects_max > 0 && config->objects_max <= 1u << 24 && config->peers_max > 0 &&
            config->peers_max <= 1u << 24 && config->peer_window_max > 0 && config->peer_window_max <= 1u << 20 &&
-           config->welcome_peers <= THRONG_PEERS_MAX;
+           config->welcome_peers <= THRONG_PEERS_MAX && config->browser_peers <= THRONG_PEERS_MAX;
 }
 
 static uint32_t power_of_two(uint32_t least)
@@ -190,9 +191,32 @@ void throng_seed_set_rate(throng_seed *seed, throng_time now, uint64_t rate_bps)
     throng_seed_pace_set_rate(&seed->challenge_pace, now, rate_bps / CHALLENGE_SHARE);
 }
 
+int throng_seed_admit(throng_seed *seed, throng_time now, uint32_t sender_id, const throng_addr *from)
+{
+    seed_client *client = throng_seed_client_find(seed, from);
+    if (client)
+        throng_seed_client_prove(seed, client, sender_id);
+    int error = client ? 0 : throng_seed_client_add(seed, now, from, sender_id, &client);
+    if (error < 0)
+        return error;
+    client->vouched = true;
+    return 0;
+}
+
+void throng_seed_dismiss(throng_seed *seed, const throng_addr *from)
+{
+    seed_client *client = throng_seed_client_find(seed, from);
+    if (client)
+        throng_seed_client_remove(seed, client);
+}
+
 int throng_seed_tick(throng_seed *seed, throng_time now)
 {
     while (seed->silent && now >= seed->silent->heard + seed->config.peer_silence) {
+        if (seed->silent->vouched) {
+            throng_seed_client_heard(seed, now, seed->silent);
+            continue;
+        }
         throng_seed_client_remove(seed, seed->silent);
         seed->stats.forgotten++;
     }

@@ -356,9 +356,107 @@ static void object_added_twice_or_beyond_the_limit_is_refused(void **state)
     fixture_stop(&f);
 }
 
+/* A browser: admitted by its connection, joins without a token that would do for it. */
+static void join_browser(fixture *f, uint64_t id, bool admit)
+{
+    uint8_t bytes[64];
+    static const uint8_t no_token[THRONG_TOKEN_SIZE];
+    throng_addr from = throng_addr_browser(id);
+    throng_writer w = throng_writer_on(bytes, sizeof bytes);
+    throng_write_u8(&w, THRONG_FRAME_JOIN);
+    throng_write_u64(&w, f->tag);
+    throng_write_bytes(&w, no_token, sizeof no_token);
+    throng_write_u16(&w, 0);
+    if (admit)
+        assert_int_equal(throng_seed_admit(f->seed, f->now, (uint32_t)id + 1000, &from), 0);
+    throng_seed_recv(f->seed, f->now, UNIX_NOW, (uint32_t)id + 1000, &from, bytes, throng_writer_size(&w));
+}
+
+static const sent *welcome_to(const fixture *f, const throng_addr *to)
+{
+    for (uint32_t i = 0; i < f->count; i++)
+        if (f->log[i].type == THRONG_FRAME_WELCOME && throng_addr_equal(&f->log[i].welcome.observed, to))
+            return &f->log[i];
+    return NULL;
+}
+
+static void browser_is_named_browsers_alone_and_others_are_named_none(void **state)
+{
+    fixture f;
+    throng_addr peers[64];
+    start(&f);
+    for (uint32_t i = 1; i <= 20; i++) {
+        join(&f, i);
+        join_browser(&f, i, true);
+    }
+    drain(&f);
+    join_browser(&f, 99, true);
+    join(&f, 99);
+    drain(&f);
+    throng_addr browser = throng_addr_browser(99), other = client_addr(99);
+    const sent *s = welcome_to(&f, &browser);
+    assert_int_equal(s->welcome.peers.count, 3);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_true(throng_addr_is_browser(&s->welcome.peers.addrs[i]));
+    s = welcome_to(&f, &other);
+    assert_int_equal(s->welcome.peers.count, 4);
+    for (uint32_t i = 0; i < 4; i++)
+        assert_false(throng_addr_is_browser(&s->welcome.peers.addrs[i]));
+    for (uint32_t i = 0; i < f.count; i++)
+        if (f.log[i].type == THRONG_FRAME_INTRODUCE)
+            assert_false(throng_addr_is_browser(&f.log[i].newcomer));
+    assert_int_equal(throng_seed_peers(f.seed, f.now, &f.id, peers, 64), 21);
+    for (uint32_t i = 0; i < 21; i++)
+        assert_false(throng_addr_is_browser(&peers[i]));
+    fixture_stop(&f);
+}
+
+static void browser_stays_while_its_connection_does(void **state)
+{
+    fixture f;
+    start(&f);
+    join_browser(&f, 1, true);
+    join(&f, 1);
+    wait_for(&f, 60 * THRONG_SECOND);
+    assert_int_equal(stats_of(&f).peers, 1);
+    throng_addr browser = throng_addr_browser(1);
+    throng_seed_dismiss(f.seed, &browser);
+    assert_int_equal(stats_of(&f).peers, 0);
+    throng_seed_dismiss(f.seed, &browser);
+    fixture_stop(&f);
+}
+
+static void browser_without_a_connection_is_not_believed(void **state)
+{
+    fixture f;
+    start(&f);
+    join_browser(&f, 1, false);
+    assert_int_equal(stats_of(&f).joins, 0);
+    assert_int_equal(stats_of(&f).tokens_refused, 1);
+    fixture_stop(&f);
+}
+
+static void browser_address_goes_to_and_fro(void **state)
+{
+    throng_addr addr = throng_addr_browser(UINT64_C(0x0123456789abcdef));
+    throng_addr other = throng_addr_from_ipv4(1, 2, 3, 4, 1);
+    assert_true(throng_addr_is_browser(&addr));
+    assert_true(throng_addr_is_private(&addr));
+    assert_false(throng_addr_is_browser(&other));
+    assert_true(throng_addr_browser_id(&addr) == UINT64_C(0x0123456789abcdef));
+    assert_int_equal(addr.ip[0], 1);
+    assert_int_equal(addr.ip[8], 0x01);
+    assert_int_equal(addr.ip[15], 0xef);
+    assert_int_equal(addr.port, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(browser_is_named_browsers_alone_and_others_are_named_none),
+        cmocka_unit_test(browser_stays_while_its_connection_does),
+        cmocka_unit_test(browser_without_a_connection_is_not_believed),
+        cmocka_unit_test(browser_address_goes_to_and_fro),
         cmocka_unit_test(join_with_a_token_is_welcomed),
         cmocka_unit_test(join_repeated_is_answered_again_and_counted_once),
         cmocka_unit_test(join_repeated_before_the_answer_left_is_answered_once),

@@ -87,6 +87,7 @@ static void seed(check *c)
     duration(c, "peer_silence", s.peer_silence);
     duration(c, "peer_fresh", s.peer_fresh);
     number(c, "welcome_peers", s.welcome_peers);
+    number(c, "browser_peers", s.browser_peers);
     number(c, "introductions", s.introductions);
     number(c, "peer_window_max", s.peer_window_max);
 }

@@ -73,8 +73,8 @@ typedef struct throng_alloc {
     void *user;
 } throng_alloc;
 
-/* A transport address: IPv4 as ::ffff:a.b.c.d, port in host order. In a browser, the number of a data channel. The host
- * gives meaning to it; the core compares, stores and passes it on. */
+/* A transport address: IPv4 as ::ffff:a.b.c.d, port in host order. The host gives meaning to it; the core compares,
+ * stores and passes it on. */
 typedef struct throng_addr {
     uint8_t ip[16];
     uint16_t port;
@@ -84,9 +84,14 @@ typedef struct throng_addr {
 THRONG_API bool throng_addr_equal(const throng_addr *a, const throng_addr *b);
 THRONG_API bool throng_addr_is_ipv4(const throng_addr *addr);
 THRONG_API throng_addr throng_addr_from_ipv4(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint16_t port);
-/* Loopback, private (RFC 1918, RFC 4193), link-local, shared (RFC 6598), multicast, reserved or unspecified: addresses
- * to which directions from a public server must not point. */
+/* Loopback, private (RFC 1918, RFC 4193), link-local, shared (RFC 6598), multicast, reserved, of a browser or
+ * unspecified: addresses to which directions from a public server must not point. */
 THRONG_API bool throng_addr_is_private(const throng_addr *addr);
+/* A browser has no address that others could send to. It is known by a random number that the server gave it, as an
+ * address of 100::/64, which belongs to nobody (RFC 6666), port 1; whoever sends to it does so by a path of its own. */
+THRONG_API throng_addr throng_addr_browser(uint64_t id);
+THRONG_API bool throng_addr_is_browser(const throng_addr *addr);
+THRONG_API uint64_t throng_addr_browser_id(const throng_addr *addr);
 
 /* SHA-256, and what names things by it. */
 enum { THRONG_HASH_SIZE = 32, THRONG_KEY_SIZE = 16, THRONG_PUBLIC_KEY_SIZE = 32, THRONG_SIGNATURE_SIZE = 64 };

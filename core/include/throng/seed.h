@@ -23,7 +23,8 @@ typedef struct throng_seed_config {
     throng_time peer_silence; /* a peer not heard for this long is forgotten (5 s) */
     throng_time peer_fresh;   /* a peer joined this recently is named to others (2 s), older ones if too few */
     uint32_t welcome_peers;   /* peers named in a WELCOME (4) */
-    uint32_t introductions;   /* of those, how many are told of the newcomer, too (2) */
+    uint32_t introductions;   /* of those, how many are told of the newcomer, too (2); never a browser */
+    uint32_t browser_peers;   /* peers named in a WELCOME to a browser, browsers all of them (3) */
     uint32_t peer_window_max; /* chunks promised to one peer at once (4,096) */
 } throng_seed_config;
 
@@ -54,6 +55,11 @@ THRONG_API void throng_seed_set_rate(throng_seed *seed, throng_time now, uint64_
  * a number of the seeder's choice is all that may be on its way, so that saying it again asks for nothing more. */
 THRONG_API int throng_seed_recv(throng_seed *seed, throng_time now, uint32_t now_unix_s, uint32_t sender_id,
                                 const throng_addr *from, const uint8_t *payload, size_t size);
+/* An address that the host vouches for, a browser's at the end of a connection: proven, and not forgotten in silence,
+ * until it is dismissed. Errors as of recv. */
+THRONG_API int throng_seed_admit(throng_seed *seed, throng_time now, uint32_t sender_id, const throng_addr *from);
+/* The connection is gone, and its client with it. */
+THRONG_API void throng_seed_dismiss(throng_seed *seed, const throng_addr *from);
 /* Forgets who has been silent. */
 THRONG_API int throng_seed_tick(throng_seed *seed, throng_time now);
 /* When more may be sent or someone will have been silent for too long; THRONG_NEVER. After a tick and after poll_send
@@ -62,7 +68,8 @@ THRONG_API throng_time throng_seed_next_deadline(const throng_seed *seed);
 /* The next datagram, if the rate allows one now. */
 THRONG_API bool throng_seed_poll_send(throng_seed *seed, throng_time now, throng_datagram *ret);
 
-/* Up to `max` peers of an object for directions: fresh first, evenly spread, none that said BYE. Returns how many. */
+/* Up to `max` peers of an object for directions: fresh first, evenly spread, none that said BYE, no browsers. Returns
+ * how many. */
 THRONG_API uint32_t throng_seed_peers(throng_seed *seed, throng_time now, const throng_hash *object, throng_addr *ret,
                                       uint32_t max);
 
