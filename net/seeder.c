@@ -228,6 +228,16 @@ uint32_t throng_seeder_peers(throng_seeder *seeder, const throng_hash *object, t
     return throng_seed_peers(seeder->seed, throng_now(), object, ret, max);
 }
 
+uint32_t throng_seeder_browsers(throng_seeder *seeder, const throng_hash *object, uint64_t *ret, uint32_t max)
+{
+    throng_addr addrs[THRONG_DIRECTIONS_PEERS_MAX];
+    uint32_t most = max < THRONG_DIRECTIONS_PEERS_MAX ? max : THRONG_DIRECTIONS_PEERS_MAX;
+    uint32_t count = throng_seed_browsers(seeder->seed, throng_now(), object, addrs, most);
+    for (uint32_t i = 0; i < count; i++)
+        ret[i] = throng_addr_browser_id(&addrs[i]);
+    return count;
+}
+
 int throng_seeder_admit(throng_seeder *seeder, uint64_t browser, uint32_t sender_id)
 {
     throng_addr addr = throng_addr_browser(browser);

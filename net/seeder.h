@@ -53,6 +53,9 @@ void throng_seeder_set_rate(throng_seeder *seeder, uint64_t rate_bps);
 /* Up to `max` peers of an object for directions (throng_seed_peers). Returns how many. */
 uint32_t throng_seeder_peers(throng_seeder *seeder, const throng_hash *object, throng_addr *ret, uint32_t max);
 
+/* The same of browsers: their numbers. */
+uint32_t throng_seeder_browsers(throng_seeder *seeder, const throng_hash *object, uint64_t *ret, uint32_t max);
+
 /* A browser at the end of a connection of its own: here, gone, and what it says to the seeder. Errors as of
  * throng_seed_recv. */
 int throng_seeder_admit(throng_seeder *seeder, uint64_t browser, uint32_t sender_id);

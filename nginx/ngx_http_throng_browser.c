@@ -226,6 +226,28 @@ static ngx_int_t ngx_http_throng_serve_file(ngx_http_request_t *r, ngx_http_thro
     return ngx_http_throng_finish(r, ngx_http_throng_chain(r, text, 1));
 }
 
+/* Path and query of the page of this site that led here; empty if there is none. */
+static ngx_str_t ngx_http_throng_referer(ngx_http_request_t *r)
+{
+    ngx_str_t text = ngx_null_string, *host = ngx_http_throng_header(r, "host");
+    u_char *at, *end;
+
+    if (r->headers_in.referer == NULL || host == NULL) {
+        return text;
+    }
+    text = r->headers_in.referer->value;
+    end = text.data + text.len;
+    at = ngx_strnstr(text.data, (char *)"://", text.len);
+    at = at == NULL ? end : at + 3;
+    if ((size_t)(end - at) <= host->len || ngx_strncasecmp(at, host->data, host->len) != 0 || at[host->len] != '/') {
+        text.len = 0;
+        return text;
+    }
+    text.data = at + host->len;
+    text.len = end - text.data;
+    return text;
+}
+
 /* Where to after opting: all that follows "to=", if it is a path of this site. */
 static ngx_str_t ngx_http_throng_way_back(ngx_http_request_t *r)
 {
@@ -233,11 +255,17 @@ static ngx_str_t ngx_http_throng_way_back(ngx_http_request_t *r)
     ngx_str_t to = r->args;
     size_t i;
 
-    if (to.len < 4 || ngx_strncmp(to.data, "to=/", 4) != 0) {
+    if (to.len == 0) {
+        to = ngx_http_throng_referer(r);
+    } else if (to.len < 4 || ngx_strncmp(to.data, "to=/", 4) != 0) {
+        return top;
+    } else {
+        to.data += 3;
+        to.len -= 3;
+    }
+    if (to.len == 0) {
         return top;
     }
-    to.data += 3;
-    to.len -= 3;
     if (to.len > 1 && (to.data[1] == '/' || to.data[1] == '\\')) {
         return top;
     }

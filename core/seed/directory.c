@@ -68,7 +68,8 @@ static seed_member *ring_next(const ring *part, const seed_member *member)
     return member->older && member->older->fresh == part->fresh ? member->older : part->first;
 }
 
-static uint32_t pick_from(throng_seed *seed, ring *part, const seed_client *but, throng_addr *ret, uint32_t max)
+static uint32_t pick_from(throng_seed *seed, ring *part, const seed_client *but, bool browsers, throng_addr *ret,
+                          uint32_t max)
 {
     if (part->count == 0 || max == 0)
         return 0;
@@ -78,8 +79,7 @@ static uint32_t pick_from(throng_seed *seed, ring *part, const seed_client *but,
     while (picked < max && passed < part->count) {
         for (uint32_t i = plenty ? throng_seed_random_below(seed, STEP_MAX) : 0; i > 0; i--, passed++)
             at = ring_next(part, at);
-        if (at->client != but &&
-            throng_addr_is_browser(&at->client->addr) == (but && throng_addr_is_browser(&but->addr)))
+        if (at->client != but && throng_addr_is_browser(&at->client->addr) == browsers)
             ret[picked++] = at->client->addr;
         at = ring_next(part, at);
         passed++;
@@ -89,19 +89,30 @@ static uint32_t pick_from(throng_seed *seed, ring *part, const seed_client *but,
 }
 
 uint32_t throng_seed_directory_pick(throng_seed *seed, throng_time now, seed_object *object, const seed_client *but,
-                                    throng_addr *ret, uint32_t max)
+                                    bool browsers, throng_addr *ret, uint32_t max)
 {
     age(seed, now, object);
     ring fresh = {&object->fresh_cursor, object->newest, object->fresh_count, true};
     ring stale = {&object->stale_cursor, first_stale(object), object->members_count - object->fresh_count, false};
-    uint32_t picked = pick_from(seed, &fresh, but, ret, max);
-    return picked + pick_from(seed, &stale, but, ret + picked, max - picked);
+    uint32_t picked = pick_from(seed, &fresh, but, browsers, ret, max);
+    return picked + pick_from(seed, &stale, but, browsers, ret + picked, max - picked);
 }
 
-uint32_t throng_seed_peers(throng_seed *seed, throng_time now, const throng_hash *id, throng_addr *ret, uint32_t max)
+static uint32_t peers_of_kind(throng_seed *seed, throng_time now, const throng_hash *id, bool browsers,
+                              throng_addr *ret, uint32_t max)
 {
     seed_object *object = throng_seed_object_find(seed, throng_hash_tag(id));
     if (!object)
         return 0;
-    return throng_seed_directory_pick(seed, now, object, NULL, ret, max);
+    return throng_seed_directory_pick(seed, now, object, NULL, browsers, ret, max);
+}
+
+uint32_t throng_seed_peers(throng_seed *seed, throng_time now, const throng_hash *id, throng_addr *ret, uint32_t max)
+{
+    return peers_of_kind(seed, now, id, false, ret, max);
+}
+
+uint32_t throng_seed_browsers(throng_seed *seed, throng_time now, const throng_hash *id, throng_addr *ret, uint32_t max)
+{
+    return peers_of_kind(seed, now, id, true, ret, max);
 }

@@ -146,7 +146,7 @@ struct seed_client {
     throng_addr addr;
     uint32_t sender_id;        /* under which it proved itself */
     uint32_t sender_id_before; /* and before, when keys changed */
-    bool vouched; /* the host tells when it is gone */
+    bool vouched;              /* the host tells when it is gone */
     throng_time heard;
     seed_client *chain, *sender_chain;
     seed_client *newer, *older; /* by when it was heard */
@@ -254,10 +254,10 @@ int throng_seed_member_get(throng_seed *seed, throng_time now, seed_client *clie
 /* --- directory ------------------------------------------------------------------------------------------- */
 void throng_seed_directory_enter(seed_member *member);
 void throng_seed_directory_leave(seed_member *member);
-/* Up to `max` members, each once, fresh ones first, going round so that each is named as often. `but` is left out, and
- * so is who is not of its kind: browsers meet browsers, others others. */
+/* Up to `max` members, each once, fresh ones first, going round so that each is named as often. `but` is left out.
+ * Either browsers alone or others alone: they meet their own kind. */
 uint32_t throng_seed_directory_pick(throng_seed *seed, throng_time now, seed_object *object, const seed_client *but,
-                                    throng_addr *ret, uint32_t max);
+                                    bool browsers, throng_addr *ret, uint32_t max);
 
 /* --- holdings -------------------------------------------------------------------------------------------- */
 /* Told of more that it has. */

@@ -366,6 +366,12 @@ static void opting_out_sets_a_cookie_and_leads_back_to_this_site_alone(void **st
         assert_non_null(response_header(&got, "Set-Cookie", value));
         assert_int_equal(strncmp(value, "throng=", 7), 0);
     }
+    get(*state, "/.throng/plain", "Referer: http://example.org/a?b\r\n");
+    assert_header("Location", "/a?b");
+    get(*state, "/.throng/plain", "Referer: http://example.org.evil.example/a\r\n");
+    assert_header("Location", "/");
+    get(*state, "/.throng/plain", "Referer: http://example.org//evil.example/a\r\n");
+    assert_header("Location", "/");
 }
 
 static void turned_off_serves_pages_and_tells_workers_to_go(void **state)

@@ -73,6 +73,10 @@ THRONG_API bool throng_seed_poll_send(throng_seed *seed, throng_time now, throng
 THRONG_API uint32_t throng_seed_peers(throng_seed *seed, throng_time now, const throng_hash *object, throng_addr *ret,
                                       uint32_t max);
 
+/* The same of browsers alone. */
+THRONG_API uint32_t throng_seed_browsers(throng_seed *seed, throng_time now, const throng_hash *object,
+                                         throng_addr *ret, uint32_t max);
+
 typedef struct throng_seed_stats {
     uint32_t objects;
     uint32_t peers; /* present now */
