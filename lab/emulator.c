@@ -2,21 +2,17 @@
 
 #include <errno.h>
 #include <math.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "agenda.h"
-#include "line.h"
+#include "ip.h"
 #include "random.h"
 
 /* The mean distance of two points in a unit square; a quarter of the mean delay is the same for all pairs, the rest
@@ -26,17 +22,17 @@
 
 enum {
     PACKETS_MAX = 131072, /* under way at once; memory is touched only as far as needed */
-    IP_HEADER = 20,
     EVENTS = 128,
     READS_PER_NODE = 32, /* then the others have their turn */
     PRIORITY = 10,
     LATE_BUCKETS = 640, /* 16 for each doubling of nanoseconds */
     LATE_PER_DOUBLING = 16,
-    TENTHS = 10, /* of the second over which the busiest is sought */
 };
-#define TENTH_NS UINT64_C(100000000)
 
-enum { TAG_TIMER = LAB_NODES_MAX, TAG_STOP };
+/* What an entry of the agenda is about; the rest of its number is a packet's or a node's. */
+enum { DUE_ARRIVAL = 0u << 30, DUE_UPLINK = 1u << 30, DUE_NUMBER = (1u << 30) - 1 };
+#define DUE_DOWNLINK (2u << 30)
+#define DUE_WHAT (3u << 30)
 
 typedef struct packet {
     uint32_t next_free;
@@ -44,45 +40,38 @@ typedef struct packet {
     uint16_t from;
     uint16_t to;
     uint8_t kind;
-    bool arrived; /* at the receiver's downlink */
     uint8_t bytes[LAB_MTU];
 } packet;
-
-/* Counters are written by the thread alone, and read by others. */
-typedef struct counters {
-    atomic_ullong up_bytes[LAB_KINDS];
-    atomic_ullong down_bytes[LAB_KINDS];
-    atomic_ullong up_dropped;
-    atomic_ullong down_dropped;
-    atomic_ullong up_second;
-} counters;
 
 typedef struct node {
     int tun;
     float x, y;
     lab_line up;
     lab_line down;
-    uint64_t tenth; /* that the last of tenths[] stands for */
-    uint32_t tenths[TENTHS];
-    counters counters;
+    lab_nat *nat;
+    atomic_bool cut;   /* its link failed */
+    atomic_bool takes; /* and gives nothing */
+    lab_counters counters;
 } node;
 
 struct lab_emulator {
     lab_emulator_config config;
     pthread_t thread;
     int epoll;
-    int timer;
-    int stop;
-    uint64_t armed_ns;
+    atomic_bool stop;
+    uint64_t tick_ns; /* of this turn */
     lab_random random;
     lab_agenda agenda;
     packet *packets;
     uint32_t packets_made;
     uint32_t free_first; /* 0: none; packet 0 is not used */
+    uint64_t *last_ns;   /* when the last packet of a pair reaches its downlink; NULL: they may overtake */
     bool realtime;
     uint64_t started_ns;
     atomic_ullong delivered;
     atomic_ullong lost;
+    atomic_ullong cut;
+    atomic_ullong filtered;
     atomic_ullong no_room;
     atomic_ullong late_max_ns;
     atomic_ullong late[LATE_BUCKETS];
@@ -96,17 +85,7 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static void add(atomic_ullong *counter, uint64_t what)
-{
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + what, memory_order_relaxed);
-}
-
-static uint64_t get(const atomic_ullong *counter)
-{
-    return atomic_load_explicit(counter, memory_order_relaxed);
-}
-
-/* Packets */
+/* ---- packets ---- */
 
 static uint32_t packet_new(lab_emulator *e)
 {
@@ -124,95 +103,166 @@ static void packet_drop(lab_emulator *e, uint32_t number)
     e->free_first = number;
 }
 
-static lab_kind kind_of(const uint8_t *bytes)
+static void packet_lose(lab_emulator *e, uint32_t number, atomic_ullong *counter)
 {
-    return bytes[9] == IPPROTO_UDP ? LAB_UDP : bytes[9] == IPPROTO_TCP ? LAB_TCP : LAB_OTHER;
+    lab_count(counter, 1);
+    packet_drop(e, number);
 }
 
-static void put(lab_emulator *e, uint64_t at_ns, uint32_t number)
-{
-    if (!lab_agenda_put(&e->agenda, at_ns, number)) {
-        add(&e->no_room, 1);
-        packet_drop(e, number);
-    }
-}
-
-/* The way */
+/* ---- the way ---- */
 
 uint64_t lab_emulator_delay_ns(const lab_emulator *e, uint32_t from, uint32_t to)
 {
     double dx = (double)(e->nodes[from].x - e->nodes[to].x), dy = (double)(e->nodes[from].y - e->nodes[to].y);
     double scale = NEAR_SHARE + (1 - NEAR_SHARE) * sqrt(dx * dx + dy * dy) / MEAN_DISTANCE;
-    return (uint64_t)((double)e->config.rtt_us * 500 * scale);
+    return (uint64_t)((double)e->config.rtt_us * 500 * scale) + e->config.access[from].delay_us * 1000 +
+           e->config.access[to].delay_us * 1000;
 }
 
-static void count_second(node *n, uint64_t now, uint32_t size)
+uint64_t lab_emulator_jitter_ns(const lab_emulator *e, uint32_t from, uint32_t to)
 {
-    uint64_t tenth = now / TENTH_NS;
-    uint64_t passed = tenth - n->tenth;
-    for (uint64_t i = 0; i < passed && i < TENTHS; i++)
-        n->tenths[(tenth - i) % TENTHS] = 0;
-    n->tenth = tenth;
-    n->tenths[tenth % TENTHS] += size;
-    uint64_t sum = 0;
-    for (int i = 0; i < TENTHS; i++)
-        sum += n->tenths[i];
-    if (sum > get(&n->counters.up_second))
-        atomic_store_explicit(&n->counters.up_second, sum, memory_order_relaxed);
+    lab_random pair = {.state = e->config.seed * 31 + ((uint64_t)from << 32 | to)};
+    return (uint64_t)((double)e->config.jitter_us * 1000 * (0.5 + lab_random_unit(&pair)));
+}
+
+static bool is_lost(lab_emulator *e, double share)
+{
+    return share > 0 && lab_random_unit(&e->random) < share;
+}
+
+/* When a packet that left at `left_ns` reaches the other line. */
+static uint64_t arrival_ns(lab_emulator *e, const packet *p, uint64_t left_ns)
+{
+    uint64_t at = left_ns + lab_emulator_delay_ns(e, p->from, p->to);
+    if (e->config.jitter_us)
+        at += (uint64_t)(lab_random_unit(&e->random) * (double)lab_emulator_jitter_ns(e, p->from, p->to));
+    if (e->last_ns) {
+        uint64_t *last = &e->last_ns[(size_t)p->from * e->config.nodes_count + p->to];
+        at = at > *last ? at : *last;
+        *last = at;
+    }
+    return at;
+}
+
+typedef struct dropping {
+    lab_emulator *e;
+    lab_counters *counters;
+    bool up;
+} dropping;
+
+static void drop_waiting(void *user, uint32_t number)
+{
+    const dropping *d = user;
+    packet_lose(d->e, number, d->up ? &d->counters->up_dropped : &d->counters->down_dropped);
+}
+
+static void put(lab_emulator *e, uint64_t at_ns, uint32_t what)
+{
+    /* Each packet and each line has one entry at most, and there is room for as many. */
+    (void)lab_agenda_put(&e->agenda, at_ns, what);
+}
+
+static void give(lab_emulator *e, uint32_t node_number, bool up, uint64_t at_ns, uint32_t number)
+{
+    node *n = &e->nodes[node_number];
+    lab_line *line = up ? &n->up : &n->down;
+    bool idle = lab_line_due(line) == UINT64_MAX;
+    if (!lab_line_give(line, at_ns, number, e->packets[number].size))
+        packet_lose(e, number, up ? &n->counters.up_dropped : &n->counters.down_dropped);
+    else if (idle)
+        put(e, lab_line_due(line), (up ? DUE_UPLINK : DUE_DOWNLINK) | node_number);
 }
 
 /* A node gave a packet to its device. */
-static void depart(lab_emulator *e, uint32_t number, uint64_t now)
+static void depart(lab_emulator *e, uint32_t number, uint64_t at_ns)
 {
     packet *p = &e->packets[number];
     node *from = &e->nodes[p->from];
-    uint64_t through_ns;
-    if (!lab_line_cross(&from->up, now, p->size, &through_ns)) {
-        add(&from->counters.up_dropped, 1);
-        packet_drop(e, number);
+    if (atomic_load_explicit(&from->cut, memory_order_relaxed) ||
+        (p->kind == LAB_CHUNKS && atomic_load_explicit(&from->takes, memory_order_relaxed))) {
+        packet_lose(e, number, &e->cut);
         return;
     }
-    add(&from->counters.up_bytes[p->kind], p->size);
-    count_second(from, now, p->size);
-    if (e->config.loss > 0 && lab_random_unit(&e->random) < e->config.loss) {
-        add(&e->lost, 1);
-        packet_drop(e, number);
-        return;
-    }
-    uint64_t jitter_ns = 0;
-    if (e->config.jitter_us)
-        jitter_ns = (uint64_t)(lab_random_unit(&e->random) * (double)e->config.jitter_us * 1000);
-    put(e, through_ns + lab_emulator_delay_ns(e, p->from, p->to) + jitter_ns, number);
+    lab_second_add(&from->counters.given, at_ns, p->size);
+    give(e, p->from, true, at_ns, number);
 }
 
-static void note_lateness(lab_emulator *e, uint64_t late_ns)
+/* The last bit of a packet has left its sender. */
+static void leave(lab_emulator *e, uint32_t node_number, uint64_t at_ns)
 {
+    node *from = &e->nodes[node_number];
+    dropping d = {e, &from->counters, true};
+    uint32_t number = lab_line_take(&from->up, drop_waiting, &d);
+    packet *p = &e->packets[number];
+    if (lab_line_due(&from->up) != UINT64_MAX)
+        put(e, lab_line_due(&from->up), DUE_UPLINK | node_number);
+    lab_count(&from->counters.up_bytes[p->kind], p->size);
+    lab_count(&from->counters.up_packets[p->kind], 1);
+    lab_second_add(&from->counters.left, at_ns, p->size);
+    const lab_access *access = e->config.access;
+    if (atomic_load_explicit(&from->cut, memory_order_relaxed))
+        packet_lose(e, number, &e->cut);
+    else if (is_lost(e, e->config.loss) || is_lost(e, access[p->from].loss) || is_lost(e, access[p->to].loss))
+        packet_lose(e, number, &e->lost);
+    else
+        put(e, arrival_ns(e, p, at_ns), DUE_ARRIVAL | number);
+}
+
+static void note_lateness(lab_emulator *e, uint64_t due_ns)
+{
+    uint64_t now = now_ns();
+    uint64_t late_ns = now > due_ns ? now - due_ns : 0;
     int bucket = late_ns < 2 ? 0 : (int)(log2((double)late_ns) * LATE_PER_DOUBLING);
-    add(&e->late[bucket < LATE_BUCKETS ? bucket : LATE_BUCKETS - 1], 1);
-    if (late_ns > get(&e->late_max_ns))
+    lab_count(&e->late[bucket < LATE_BUCKETS ? bucket : LATE_BUCKETS - 1], 1);
+    if (late_ns > lab_counted(&e->late_max_ns))
         atomic_store_explicit(&e->late_max_ns, late_ns, memory_order_relaxed);
 }
 
-/* Its time has come: it reaches the receiver's line, or the receiver. */
-static void arrive(lab_emulator *e, const lab_entry *entry)
+/* The last bit of a packet has reached its receiver. */
+static void deliver(lab_emulator *e, uint32_t node_number, uint64_t at_ns)
 {
-    packet *p = &e->packets[entry->what];
-    node *to = &e->nodes[p->to];
-    if (!p->arrived) {
-        uint64_t through_ns;
-        p->arrived = true;
-        if (lab_line_cross(&to->down, entry->at_ns, p->size, &through_ns)) {
-            put(e, through_ns, entry->what);
-            return;
-        }
-        add(&to->counters.down_dropped, 1);
-    } else {
-        note_lateness(e, now_ns() - entry->at_ns);
-        add(&to->counters.down_bytes[p->kind], p->size);
-        add(&e->delivered, 1);
-        (void)!write(to->tun, p->bytes, p->size); /* a closed socket is the receiver's affair */
+    node *to = &e->nodes[node_number];
+    dropping d = {e, &to->counters, false};
+    uint32_t number = lab_line_take(&to->down, drop_waiting, &d);
+    packet *p = &e->packets[number];
+    if (lab_line_due(&to->down) != UINT64_MAX)
+        put(e, lab_line_due(&to->down), DUE_DOWNLINK | node_number);
+    note_lateness(e, at_ns);
+    if (atomic_load_explicit(&to->cut, memory_order_relaxed)) {
+        packet_lose(e, number, &e->cut);
+        return;
     }
-    packet_drop(e, entry->what);
+    lab_count(&to->counters.down_bytes[p->kind], p->size);
+    lab_count(&to->counters.down_packets[p->kind], 1);
+    if (to->nat && !lab_nat_in(to->nat, at_ns, p->bytes, p->size)) {
+        packet_lose(e, number, &e->filtered);
+        return;
+    }
+    lab_count(&e->delivered, 1);
+    (void)!write(to->tun, p->bytes, p->size); /* a closed socket is the receiver's affair */
+    packet_drop(e, number);
+}
+
+/* ---- devices ---- */
+
+/* Whom it is for: false for IPv6's router solicitations and the like. */
+static bool address(lab_emulator *e, packet *p, uint64_t at_ns)
+{
+    lab_ip ip;
+    if (!lab_ip_read(&ip, p->bytes, p->size))
+        return false;
+    bool is_box;
+    uint32_t to = lab_node_of_ip(ip.target, &is_box);
+    if (to >= e->config.nodes_count || to == p->from)
+        return false;
+    node *from = &e->nodes[p->from];
+    if (is_box != (e->nodes[to].nat != NULL) || (from->nat && !lab_nat_out(from->nat, at_ns, p->bytes, p->size))) {
+        lab_count(&e->filtered, 1);
+        return false;
+    }
+    p->to = (uint16_t)to;
+    p->kind = (uint8_t)lab_kind_of(ip.protocol, p->size);
+    return true;
 }
 
 static void read_node(lab_emulator *e, uint32_t from)
@@ -223,116 +273,111 @@ static void read_node(lab_emulator *e, uint32_t from)
             uint8_t waste[LAB_MTU];
             if (read(e->nodes[from].tun, waste, sizeof waste) <= 0)
                 return;
-            add(&e->no_room, 1);
+            lab_count(&e->no_room, 1);
             continue;
         }
         packet *p = &e->packets[number];
         ssize_t size = read(e->nodes[from].tun, p->bytes, sizeof p->bytes);
-        uint32_t ip = 0;
-        if (size >= IP_HEADER && p->bytes[0] >> 4 == 4)
-            ip = (uint32_t)p->bytes[16] << 24 | (uint32_t)p->bytes[17] << 16 | (uint32_t)p->bytes[18] << 8 |
-                 p->bytes[19];
-        uint32_t to = lab_node_of_ip(ip);
-        if (to >= e->config.nodes_count || to == from) { /* IPv6's router solicitations and the like */
+        if (size <= 0) {
             packet_drop(e, number);
-            if (size <= 0)
-                return;
-            continue;
+            return;
         }
+        uint64_t at_ns = e->tick_ns - LAB_TICK_NS / 2;
         p->size = (uint16_t)size;
         p->from = (uint16_t)from;
-        p->to = (uint16_t)to;
-        p->kind = (uint8_t)kind_of(p->bytes);
-        p->arrived = false;
-        depart(e, number, now_ns());
+        if (address(e, p, at_ns))
+            depart(e, number, at_ns);
+        else
+            packet_drop(e, number);
     }
 }
 
-/* The thread */
+/* ---- the thread ---- */
 
-static void arm(lab_emulator *e)
+static void look(lab_emulator *e)
 {
-    uint64_t next = lab_agenda_next(&e->agenda);
-    if (next == e->armed_ns)
-        return;
-    e->armed_ns = next;
-    struct itimerspec spec = {0};
-    if (next != UINT64_MAX)
-        spec.it_value = (struct timespec){.tv_sec = (time_t)(next / 1000000000), .tv_nsec = (long)(next % 1000000000)};
-    timerfd_settime(e->timer, TFD_TIMER_ABSTIME, &spec, NULL);
+    struct epoll_event events[EVENTS];
+    int count;
+    do {
+        count = epoll_wait(e->epoll, events, EVENTS, 0);
+        for (int i = 0; i < count; i++)
+            read_node(e, events[i].data.u32);
+    } while (count == EVENTS);
 }
 
-static void deliver_due(lab_emulator *e)
+static void do_due(lab_emulator *e)
 {
-    while (lab_agenda_next(&e->agenda) <= now_ns()) {
+    while (lab_agenda_next(&e->agenda) <= e->tick_ns + LAB_TICK_NS / 2) {
         lab_entry entry = lab_agenda_take(&e->agenda);
-        arrive(e, &entry);
+        uint32_t number = entry.what & DUE_NUMBER;
+        if ((entry.what & DUE_WHAT) == DUE_UPLINK)
+            leave(e, number, entry.at_ns);
+        else if ((entry.what & DUE_WHAT) == DUE_DOWNLINK)
+            deliver(e, number, entry.at_ns);
+        else
+            give(e, e->packets[number].to, false, entry.at_ns, number);
     }
 }
 
 static void *run(void *user)
 {
     lab_emulator *e = user;
-    struct epoll_event events[EVENTS];
-    for (;;) {
-        arm(e);
-        int count = epoll_wait(e->epoll, events, EVENTS, -1);
-        for (int i = 0; i < count; i++) {
-            uint32_t tag = events[i].data.u32;
-            if (tag == TAG_STOP)
-                return NULL;
-            if (tag == TAG_TIMER) {
-                uint64_t times;
-                if (read(e->timer, &times, sizeof times) == sizeof times)
-                    e->armed_ns = UINT64_MAX - 1; /* rung: whatever comes next is armed anew */
-            } else {
-                read_node(e, tag);
-            }
-            deliver_due(e);
-        }
+    uint64_t next = now_ns();
+    while (!atomic_load_explicit(&e->stop, memory_order_relaxed)) {
+        next += LAB_TICK_NS;
+        struct timespec at = {.tv_sec = (time_t)(next / 1000000000), .tv_nsec = (long)(next % 1000000000)};
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+        e->tick_ns = now_ns();
+        if (e->tick_ns > next + LAB_TICK_NS) /* late: no hurry to make up for it */
+            next = e->tick_ns;
+        look(e);
+        do_due(e);
     }
-}
-
-static int watch(lab_emulator *e, int fd, uint32_t tag)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data.u32 = tag};
-    return epoll_ctl(e->epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
+    return NULL;
 }
 
 static int open_all(lab_emulator *e)
 {
+    size_t count = e->config.nodes_count;
     e->epoll = epoll_create1(EPOLL_CLOEXEC);
-    e->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    e->stop = eventfd(0, EFD_CLOEXEC);
-    if (e->epoll < 0 || e->timer < 0 || e->stop < 0)
+    if (e->epoll < 0)
         return -errno;
-    e->nodes = calloc(e->config.nodes_count, sizeof *e->nodes);
+    e->nodes = calloc(count, sizeof *e->nodes);
     void *room = mmap(NULL, (size_t)PACKETS_MAX * sizeof(packet), PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     e->packets = room == MAP_FAILED ? NULL : room;
-    if (!e->nodes || !e->packets || lab_agenda_init(&e->agenda, PACKETS_MAX) < 0)
+    bool in_order = e->config.jitter_us > 0 && !e->config.reorder;
+    if (in_order)
+        e->last_ns = calloc(count * count, sizeof *e->last_ns);
+    if (!e->nodes || !e->packets || (in_order && !e->last_ns) ||
+        lab_agenda_init(&e->agenda, PACKETS_MAX + 2 * (uint32_t)count) < 0)
         return -ENOMEM;
     e->packets_made = 1;
-    int error = watch(e, e->timer, TAG_TIMER);
-    return error < 0 ? error : watch(e, e->stop, TAG_STOP);
+    return 0;
 }
 
 static int place_nodes(lab_emulator *e)
 {
     lab_random places = {.state = e->config.seed};
-    int error = 0;
-    for (uint32_t i = 0; i < e->config.nodes_count && error == 0; i++) {
+    for (uint32_t i = 0; i < e->config.nodes_count; i++) {
         node *n = &e->nodes[i];
-        const lab_access *access = i == 0 ? &e->config.server : &e->config.clients;
+        const lab_access *access = &e->config.access[i];
         n->tun = e->config.nodes[i].tun;
         n->x = (float)lab_random_unit(&places);
         n->y = (float)lab_random_unit(&places);
-        lab_line_init(&n->up, access->up_bps, access->queue_bytes);
-        lab_line_init(&n->down, access->down_bps, access->queue_bytes);
-        error = watch(e, n->tun, i);
+        lab_line_init(&n->up, access->up_bps, access->queue_bytes, access->queue);
+        lab_line_init(&n->down, access->down_bps, access->queue_bytes, access->queue);
+        if (access->nat != LAB_NAT_NONE) {
+            n->nat = lab_nat_new(access->nat, lab_node_ip(i), lab_box_ip(i), e->config.seed);
+            if (!n->nat)
+                return -ENOMEM;
+        }
+        struct epoll_event event = {.events = EPOLLIN, .data.u32 = i};
+        if (epoll_ctl(e->epoll, EPOLL_CTL_ADD, n->tun, &event) < 0)
+            return -errno;
     }
     e->random.state = lab_random_next(&places);
-    return error;
+    return 0;
 }
 
 static int start_thread(lab_emulator *e)
@@ -353,13 +398,17 @@ static int start_thread(lab_emulator *e)
 
 static void release(lab_emulator *e)
 {
-    int fds[] = {e->epoll, e->timer, e->stop};
-    for (int i = 0; i < 3; i++)
-        if (fds[i] >= 0)
-            close(fds[i]);
+    for (uint32_t i = 0; e->nodes && i < e->config.nodes_count; i++) {
+        lab_line_free(&e->nodes[i].up);
+        lab_line_free(&e->nodes[i].down);
+        lab_nat_free(e->nodes[i].nat);
+    }
+    if (e->epoll >= 0)
+        close(e->epoll);
     if (e->packets)
         munmap(e->packets, (size_t)PACKETS_MAX * sizeof(packet));
     lab_agenda_free(&e->agenda);
+    free(e->last_ns);
     free(e->nodes);
     free(e);
 }
@@ -370,8 +419,7 @@ int lab_emulator_start(lab_emulator **ret, const lab_emulator_config *config)
     if (!e)
         return -ENOMEM;
     e->config = *config;
-    e->epoll = e->timer = e->stop = -1;
-    e->armed_ns = UINT64_MAX;
+    e->epoll = -1;
     e->started_ns = now_ns();
     int error = open_all(e);
     if (error == 0)
@@ -390,31 +438,33 @@ void lab_emulator_stop(lab_emulator *e)
 {
     if (!e)
         return;
-    uint64_t one = 1;
-    (void)!write(e->stop, &one, sizeof one);
+    atomic_store(&e->stop, true);
     pthread_join(e->thread, NULL);
     release(e);
 }
 
-/* What it tells of itself */
+void lab_emulator_set_link(lab_emulator *e, uint32_t number, bool up)
+{
+    atomic_store(&e->nodes[number].cut, !up);
+}
+
+void lab_emulator_set_giving(lab_emulator *e, uint32_t number, bool giving)
+{
+    atomic_store(&e->nodes[number].takes, !giving);
+}
+
+/* ---- what it tells of itself ---- */
 
 void lab_emulator_traffic(const lab_emulator *e, uint32_t number, lab_traffic *ret)
 {
-    const counters *c = &e->nodes[number].counters;
-    for (int kind = 0; kind < LAB_KINDS; kind++) {
-        ret->up_bytes[kind] = get(&c->up_bytes[kind]);
-        ret->down_bytes[kind] = get(&c->down_bytes[kind]);
-    }
-    ret->up_dropped = get(&c->up_dropped);
-    ret->down_dropped = get(&c->down_dropped);
-    ret->up_second = get(&c->up_second);
+    lab_counters_read(&e->nodes[number].counters, ret);
 }
 
-static double late_quantile(const lab_emulator *e, uint64_t rank)
+static double late_quantile(const lab_emulator *e, uint64_t packets, double quantile)
 {
     uint64_t seen = 0;
     for (int i = 0; i < LATE_BUCKETS; i++)
-        if ((seen += get(&e->late[i])) > rank)
+        if ((double)(seen += lab_counted(&e->late[i])) > quantile * (double)packets)
             return exp2((i + 0.5) / LATE_PER_DOUBLING) / 1000;
     return 0;
 }
@@ -425,14 +475,18 @@ void lab_emulator_lateness(const lab_emulator *e, lab_lateness *ret)
     clockid_t clock;
     if (pthread_getcpuclockid(e->thread, &clock) == 0)
         clock_gettime(clock, &used);
-    uint64_t delivered = get(&e->delivered);
+    uint64_t packets = 0;
+    for (int i = 0; i < LATE_BUCKETS; i++)
+        packets += lab_counted(&e->late[i]);
     *ret = (lab_lateness){
-        .packets = delivered,
-        .lost = get(&e->lost),
-        .no_room = get(&e->no_room),
-        .median_us = late_quantile(e, delivered / 2),
-        .p99_us = late_quantile(e, delivered - delivered / 100),
-        .max_us = (double)get(&e->late_max_ns) / 1000,
+        .packets = lab_counted(&e->delivered),
+        .lost = lab_counted(&e->lost),
+        .cut = lab_counted(&e->cut),
+        .filtered = lab_counted(&e->filtered),
+        .no_room = lab_counted(&e->no_room),
+        .median_us = late_quantile(e, packets, 0.5),
+        .p99_us = late_quantile(e, packets, 0.99),
+        .max_us = (double)lab_counted(&e->late_max_ns) / 1000,
         .busy = ((double)used.tv_sec * 1e9 + (double)used.tv_nsec) / (double)(now_ns() - e->started_ns),
         .realtime = e->realtime,
     };

@@ -1,31 +1,45 @@
 /* The network between the nodes: one thread that carries every packet from the device of one namespace to that of
  * another, late by what lines, queues and distance cost.
  *
- * A packet waits for the sender's uplink, may be lost, travels, waits for the receiver's downlink. What it leaves out:
- * no routers between the access lines, no loss but random loss and full queues, no errors in packets. Node 0 is the
- * server; all others are clients. */
+ * A packet passes the sender's NAT box, if it has one, waits for the sender's uplink, may be lost, travels, waits for
+ * the receiver's downlink, passes the receiver's NAT box. What it leaves out: no routers between the access lines, no
+ * loss but random loss and full queues, no errors in packets. Node 0 is the server; all others are clients.
+ *
+ * The thread looks every LAB_TICK_NS, rather than whenever a packet comes: waking costs more than carrying. A packet is
+ * taken for as old as half a tick when it is found, and delivered up to half a tick early, so that delays are right in
+ * the mean and wrong by at most half a tick each way. */
 #ifndef LAB_EMULATOR_H
 #define LAB_EMULATOR_H
 
-#include "netns.h"
-
 #include <stdbool.h>
 
+#include "line.h"
+#include "nat.h"
+#include "netns.h"
+#include "traffic.h"
+
+#define LAB_TICK_NS UINT64_C(500000)
+
+/* A node's line. */
 typedef struct lab_access {
     uint64_t up_bps;
     uint64_t down_bps;
     uint64_t queue_bytes; /* of each direction */
+    uint64_t delay_us;    /* added to every way over it */
+    double loss;          /* share lost on it, each way */
+    lab_queue queue;
+    lab_nat_kind nat;
 } lab_access;
 
 typedef struct lab_emulator_config {
-    const lab_netns *nodes; /* must outlive the emulator */
+    const lab_netns *nodes; /* must outlive the emulator, as access must */
+    const lab_access *access;
     uint32_t nodes_count;
-    lab_access server;
-    lab_access clients;
     uint64_t rtt_us;    /* mean round trip between two nodes, without queues */
-    uint64_t jitter_us; /* each packet is late by up to this, evenly */
+    uint64_t jitter_us; /* most that a packet is late, over all pairs in the mean; each pair has its own share of it */
+    bool reorder;       /* jitter may let a packet overtake another of its pair */
     double loss;        /* share of packets lost on the way */
-    uint64_t seed;      /* of places and losses */
+    uint64_t seed;      /* of places, jitter and losses */
 } lab_emulator_config;
 
 typedef struct lab_emulator lab_emulator;
@@ -37,17 +51,13 @@ void lab_emulator_stop(lab_emulator *emulator);
 
 /* One way from one node to another, without queues and jitter. */
 uint64_t lab_emulator_delay_ns(const lab_emulator *emulator, uint32_t from, uint32_t to);
+/* Most that a packet of this pair is late by jitter: between half of jitter_us and one and a half, evenly. */
+uint64_t lab_emulator_jitter_ns(const lab_emulator *emulator, uint32_t from, uint32_t to);
 
-typedef enum lab_kind { LAB_UDP, LAB_TCP, LAB_OTHER, LAB_KINDS } lab_kind;
-
-/* Bytes of whole IP packets. What a queue refused is counted as dropped alone. */
-typedef struct lab_traffic {
-    uint64_t up_bytes[LAB_KINDS];
-    uint64_t down_bytes[LAB_KINDS];
-    uint64_t up_dropped;   /* packets, by the uplink's queue */
-    uint64_t down_dropped; /* … by the downlink's */
-    uint64_t up_second;    /* most bytes given to the uplink within a second */
-} lab_traffic;
+/* From any thread. A link that failed carries nothing: what is given to it is gone, and so is what its queues hold. */
+void lab_emulator_set_link(lab_emulator *emulator, uint32_t node, bool up);
+/* A node that gives nothing: its packets with whole chunks in them are gone. */
+void lab_emulator_set_giving(lab_emulator *emulator, uint32_t node, bool giving);
 
 /* Of a node, since the start. From any thread; each number is right, though not all of the same instant. */
 void lab_emulator_traffic(const lab_emulator *emulator, uint32_t node, lab_traffic *ret);
@@ -55,8 +65,10 @@ void lab_emulator_traffic(const lab_emulator *emulator, uint32_t node, lab_traff
 /* How true it was: by how much packets came out later than they should have, in microseconds. */
 typedef struct lab_lateness {
     uint64_t packets;
-    uint64_t lost;    /* as configured */
-    uint64_t no_room; /* dropped because the emulator had no memory left for them: must be 0 */
+    uint64_t lost;     /* as configured */
+    uint64_t cut;      /* by links that failed, and nodes that give nothing */
+    uint64_t filtered; /* by NAT boxes, or for a node behind one by its inner address */
+    uint64_t no_room;  /* dropped because the emulator had no memory left for them: must be 0 */
     double median_us;
     double p99_us;
     double max_us;

@@ -7,7 +7,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "classes.h"
 #include "crowd.h"
+#include "flows.h"
 #include "site.h"
 
 enum {
@@ -20,14 +22,21 @@ enum {
 };
 
 enum {
-    NODES_FIXED = 1,              /* the server */
-    FDS_EACH = 16,                /* of a client: namespace, device, peer, HTTP, timers */
-    BYTES_EACH = 3 * 1024 * 1024, /* of a client: peer, HTTP, kernel's namespace */
-    PROBE_NODES = 2,
+    NODES_FIXED = 1 + LAB_EXTRA_NODES, /* the server, and those after the clients */
     SETS_MAX = 32,
 };
 
-enum { OPTION_JSON = 256, OPTION_KEYS, OPTION_SET, OPTION_SEED, OPTION_LIVE, OPTION_CSV, OPTION_THRONG, OPTION_PROBE };
+enum {
+    OPTION_JSON = 256,
+    OPTION_KEYS,
+    OPTION_SET,
+    OPTION_SEED,
+    OPTION_LIVE,
+    OPTION_CSV,
+    OPTION_THRONG,
+    OPTION_BITTORRENT,
+    OPTION_PROBE,
+};
 
 typedef struct arguments {
     const char *path;
@@ -36,6 +45,7 @@ typedef struct arguments {
     const char *seed;
     const char *csv;
     const char *throng;
+    const char *bittorrent;
     bool json;
     bool keys;
     bool live;
@@ -49,6 +59,8 @@ static const struct argp_option options[] = {
     {"live", OPTION_LIVE, NULL, 0, "a line each second on standard error", 0},
     {"csv", OPTION_CSV, "FILE", 0, "one line for each client", 0},
     {"throng", OPTION_THRONG, "FILE", 0, "the throng program (beside this one: ../cli/throng, or throng)", 0},
+    {"bittorrent", OPTION_BITTORRENT, "FILE", 0, "the program that runs libtorrent (lab/bittorrent of the source tree)",
+     0},
     {"probe", OPTION_PROBE, NULL, 0, "measures how true the emulated lines are, and ends: no server, no clients", 0},
     {"keys", OPTION_KEYS, NULL, 0, "lists the keys of scenarios, and ends", 0},
     {NULL, 0, NULL, 0, NULL, 0},
@@ -77,6 +89,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_THRONG:
         a->throng = argument;
+        return 0;
+    case OPTION_BITTORRENT:
+        a->bittorrent = argument;
         return 0;
     case OPTION_PROBE:
         a->probe = true;
@@ -115,7 +130,8 @@ static bool read_scenario(lab_scenario *ret, const arguments *a)
     return result == 0;
 }
 
-static bool find_throng(char ret[LAB_PATH_MAX], const char *given)
+/* The one given, or the first that is there, seen from where this program lies. */
+static bool find_program(char ret[LAB_PATH_MAX], const char *given, const char *in_tree, const char *beside)
 {
     char self[LAB_PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -127,39 +143,35 @@ static bool find_throng(char ret[LAB_PATH_MAX], const char *given)
         return false;
     self[n] = '\0';
     *strrchr(self, '/') = '\0';
-    static const char *const places[] = {"../cli/throng", "throng"};
+    const char *places[] = {in_tree, beside};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (snprintf(ret, LAB_PATH_MAX, "%.200s/%s", self, places[i]) < LAB_PATH_MAX && access(ret, X_OK) == 0)
             return true;
     return false;
 }
 
-/* What the scenario asks of the machine. */
-static bool fits(const lab_scenario *scenario, const char *path)
+static int complain_missing(const char *program, const char *option)
 {
-    double needed = scenario->nodes * BYTES_EACH;
-    double there = (double)sysconf(_SC_AVPHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    if (needed > there) {
-        fprintf(stderr, "throng-lab: %s: [run] nodes = %.0f: take about %.0f MB, and %.0f are free\n", path,
-                scenario->nodes, needed / 1e6, there / 1e6);
-        return false;
-    }
+    fprintf(stderr, "throng-lab: no %s program beside this one; tell with %s where it is\n", program, option);
+    return EXIT_FAILED_RUN;
+}
+
+/* As many open files as the machine allows: lab_scenario_check_nodes counts with them. */
+static void raise_files(void)
+{
     struct rlimit limit;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    if ((double)limit.rlim_cur < scenario->nodes * FDS_EACH) {
-        fprintf(stderr, "throng-lab: %s: [run] nodes = %.0f: take %.0f open files, and ulimit -n allows %.0f\n", path,
-                scenario->nodes, scenario->nodes * FDS_EACH, (double)limit.rlim_cur);
-        return false;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
     }
-    return true;
 }
 
 typedef struct lab {
     lab_scenario scenario;
     lab_netns *nodes;
     uint32_t nodes_count;
+    lab_access *access;
+    uint8_t *class_of;
     lab_emulator_config network;
     lab_emulator *emulator;
     lab_site site;
@@ -173,10 +185,18 @@ static int make_nodes(lab *l, bool probe)
         fprintf(stderr, "throng-lab: emulated lines take network namespaces, and these take root\n");
         return EXIT_NO_LAB;
     }
-    l->nodes_count = (probe ? PROBE_NODES : (uint32_t)l->scenario.nodes) + NODES_FIXED;
+    if (probe) {
+        l->scenario.nodes = 1;
+        l->scenario.classes[0].nodes = 0;
+        l->scenario.classes_count = 1;
+    }
+    l->nodes_count = (uint32_t)l->scenario.nodes + NODES_FIXED;
     l->nodes = calloc(l->nodes_count, sizeof *l->nodes);
-    if (!l->nodes)
+    l->access = calloc(l->nodes_count, sizeof *l->access);
+    l->class_of = calloc(l->nodes_count, sizeof *l->class_of);
+    if (!l->nodes || !l->access || !l->class_of)
         return EXIT_FAILED_RUN;
+    lab_classes_assign(&l->scenario, l->access, l->class_of);
     int error = lab_netns_make(l->nodes, l->nodes_count, &what);
     if (error == 0)
         return EXIT_OK;
@@ -190,16 +210,17 @@ static bool start_network(lab *l)
     l->network = (lab_emulator_config){
         .nodes = l->nodes,
         .nodes_count = l->nodes_count,
-        .server = {(uint64_t)s->server_up_bps, (uint64_t)s->server_down_bps, (uint64_t)s->server_queue_bytes},
-        .clients = {(uint64_t)s->client_up_bps, (uint64_t)s->client_down_bps, (uint64_t)s->client_queue_bytes},
+        .access = l->access,
         .rtt_us = (uint64_t)s->rtt_us,
         .jitter_us = (uint64_t)s->jitter_us,
+        .reorder = s->reorder > 0,
         .loss = s->loss,
         .seed = (uint64_t)s->seed,
     };
     int error = lab_emulator_start(&l->emulator, &l->network);
     if (error == 0)
-        error = lab_probe(&l->result.accuracy, &l->network, l->emulator, l->nodes_count - 1, l->nodes_count - 2);
+        error =
+            lab_probe(&l->result.accuracy, &l->network, l->emulator, (uint32_t)s->nodes + 1, (uint32_t)s->nodes + 2);
     if (error < 0)
         fprintf(stderr, "throng-lab: cannot emulate: %s\n", strerror(-error));
     return error == 0;
@@ -224,32 +245,47 @@ static int probe_in(lab *l)
     return fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED_RUN;
 }
 
-static int run_in(lab *l, const arguments *a, const char *throng)
+static bool start_site(lab *l, const char *throng, const char *rival)
 {
     const lab_scenario *s = &l->scenario;
     lab_site_config site = {
         .throng = throng,
         .mode = s->clients == LAB_CLIENTS_HTTP ? "calm" : lab_modes[(int)s->server_mode],
-        .uplink_bps = (uint64_t)s->server_up_bps,
+        .uplink_bps = (uint64_t)(s->server_cap_bps > 0 ? s->server_cap_bps : s->server.up_bps),
         .object_size = (uint64_t)s->object_size,
+        .objects = (uint32_t)s->objects,
         .netns = l->nodes[0].fd,
+        .rival = s->clients == LAB_CLIENTS_BITTORRENT ? rival : NULL,
+        .nodes = l->nodes,
+        .nodes_count = l->nodes_count,
     };
-    if (!lab_site_start(&l->site, &site))
-        return EXIT_FAILED_RUN;
+    return lab_site_start(&l->site, &site);
+}
+
+static int run_in(lab *l, const arguments *a)
+{
+    const lab_scenario *s = &l->scenario;
     bool interrupted = false;
     bool ran = start_network(l) && lab_site_wait(&l->site);
+    lab_flows *flows = NULL;
+    if (ran) {
+        flows = lab_flows_start(s, l->nodes, (uint32_t)s->nodes, l->nodes_count - 1);
+        ran = flows != NULL;
+    }
     if (ran) {
         lab_crowd_config crowd = {
             .scenario = s,
             .emulator = l->emulator,
             .nodes = l->nodes,
-            .nodes_count = l->nodes_count,
-            .directory = l->site.directory,
+            .access = l->access,
+            .class_of = l->class_of,
+            .site = &l->site,
             .live = a->live ? stderr : NULL,
             .csv = a->csv,
         };
         ran = lab_crowd_run(&l->result, &crowd, &interrupted);
     }
+    lab_flows_stop(flows);
     lab_site_stop(&l->site);
     note_machine(&l->result);
     if (!ran)
@@ -259,6 +295,35 @@ static int run_in(lab *l, const arguments *a, const char *throng)
     else
         lab_result_print(stdout, s, &l->result);
     return interrupted ? EXIT_INTERRUPTED : fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED_RUN;
+}
+
+/* Nodes, then the server, which forks and so comes before any thread, then the run. */
+static int run_lab(lab *l, const arguments *a)
+{
+    char throng[LAB_PATH_MAX], rival[LAB_PATH_MAX];
+    if (!find_program(throng, a->throng, "../cli/throng", "throng"))
+        return complain_missing("throng", "--throng");
+    if (l->scenario.clients == LAB_CLIENTS_BITTORRENT &&
+        !find_program(rival, a->bittorrent, "../../lab/bittorrent", "bittorrent"))
+        return complain_missing("bittorrent", "--bittorrent");
+    int code = make_nodes(l, a->probe);
+    if (code == EXIT_OK && a->probe)
+        code = probe_in(l);
+    else if (code == EXIT_OK)
+        code = start_site(l, throng, rival) ? run_in(l, a) : EXIT_FAILED_RUN;
+    return code;
+}
+
+static void release(lab *l)
+{
+    lab_emulator_stop(l->emulator);
+    if (l->nodes)
+        lab_netns_close(l->nodes, l->nodes_count);
+    free(l->nodes);
+    free(l->access);
+    free(l->class_of);
+    free(l->result.times_s);
+    free(l);
 }
 
 int main(int argc, char **argv)
@@ -273,7 +338,6 @@ int main(int argc, char **argv)
                                        NULL,
                                        NULL};
     arguments a = {0};
-    char throng[LAB_PATH_MAX];
     argp_err_exit_status = EXIT_USAGE;
     if (argp_parse(&parser, argc, argv, 0, NULL, &a) != 0)
         return EXIT_USAGE;
@@ -284,22 +348,9 @@ int main(int argc, char **argv)
     lab *l = calloc(1, sizeof *l);
     if (!l)
         return EXIT_FAILED_RUN;
-    int code = EXIT_OK;
-    if (!read_scenario(&l->scenario, &a) || !fits(&l->scenario, a.path))
-        code = EXIT_SCENARIO;
-    else if (!find_throng(throng, a.throng)) {
-        fprintf(stderr, "throng-lab: no throng program beside this one; tell with --throng where it is\n");
-        code = EXIT_FAILED_RUN;
-    } else
-        code = make_nodes(l, a.probe);
+    raise_files();
     signal(SIGPIPE, SIG_IGN);
-    if (code == EXIT_OK)
-        code = a.probe ? probe_in(l) : run_in(l, &a, throng);
-    lab_emulator_stop(l->emulator);
-    if (l->nodes)
-        lab_netns_close(l->nodes, l->nodes_count);
-    free(l->nodes);
-    free(l->result.times_s);
-    free(l);
+    int code = read_scenario(&l->scenario, &a) ? run_lab(l, &a) : EXIT_SCENARIO;
+    release(l);
     return code;
 }

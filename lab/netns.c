@@ -16,15 +16,24 @@
 enum { CLOSERS = 64 };
 
 static const uint32_t first_ip = (10u << 24) + (77u << 16) + 1;
+static const uint32_t first_box_ip = (10u << 24) + (76u << 16) + 1;
+static const uint32_t netmask = 0xfffe0000; /* 10.76.0.0/15 */
 
 uint32_t lab_node_ip(uint32_t node)
 {
     return first_ip + node;
 }
 
-uint32_t lab_node_of_ip(uint32_t ip)
+uint32_t lab_box_ip(uint32_t node)
 {
-    return ip >= first_ip && ip - first_ip < LAB_NODES_MAX ? ip - first_ip : LAB_NODES_MAX;
+    return first_box_ip + node;
+}
+
+uint32_t lab_node_of_ip(uint32_t ip, bool *ret_is_box)
+{
+    *ret_is_box = ip < first_ip;
+    uint32_t first = *ret_is_box ? first_box_ip : first_ip;
+    return ip >= first && ip - first < LAB_NODES_MAX ? ip - first : LAB_NODES_MAX;
 }
 
 int lab_netns_own(void)
@@ -63,7 +72,7 @@ static int configure(uint32_t node)
         return -errno;
     int error = 0;
     if (set_address(control, &request, SIOCSIFADDR, lab_node_ip(node)) < 0 ||
-        set_address(control, &request, SIOCSIFNETMASK, 0xffff0000) < 0)
+        set_address(control, &request, SIOCSIFNETMASK, netmask) < 0)
         error = -errno;
     if (error == 0)
         error = raise_device(control, "tun0");

@@ -3,6 +3,7 @@
 #ifndef LAB_NETNS_H
 #define LAB_NETNS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,12 +12,14 @@ typedef struct lab_netns {
     int tun; /* packets of its device */
 } lab_netns;
 
-/* Nodes are numbered from 0 on. Node n has 10.77.0.1 + n, and reaches all others through its device. */
+/* Nodes are numbered from 0 on. Node n has 10.77.0.1 + n, and reaches all others through its device. A NAT box before
+ * it has 10.76.0.1 + n, which is on the way through the device, too. */
 enum { LAB_NODES_MAX = 4096, LAB_MTU = 1500 };
 /* In host order. */
 uint32_t lab_node_ip(uint32_t node);
-/* LAB_NODES_MAX for an address that is no node's. */
-uint32_t lab_node_of_ip(uint32_t ip);
+uint32_t lab_box_ip(uint32_t node);
+/* LAB_NODES_MAX for an address that is neither a node's nor a box's. */
+uint32_t lab_node_of_ip(uint32_t ip, bool *ret_is_box);
 
 /* Makes nodes [0, count); each ret[] is valid or -1 also on failure. 0 or a negative errno; *ret_what tells in words
  * what failed. The calling thread is back in its own namespace afterwards. */

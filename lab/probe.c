@@ -13,7 +13,7 @@ enum {
     PORT = 9,
     HEADERS = 28, /* of IP and UDP */
     SINGLES = 200,
-    SINGLE_INTERVAL_US = 4000,
+    SINGLE_INTERVAL_US = 4137, /* no multiple of the emulator's tick */
     BURST_MAX = 50,
     BURST_BYTES = 1200,
     LOSS_PACKETS = 2000,
@@ -158,7 +158,8 @@ static void probe_delay(probe *p, lab_accuracy *ret, double travel_us, double pe
     ret->delay_error_p99_us = p->late_us[p->seen - 1 - p->seen / 100] - ret->delay_us;
 }
 
-static void probe_rate(probe *p, lab_accuracy *ret, const lab_access *access, double travel_us)
+static void probe_rate(probe *p, lab_accuracy *ret, const lab_emulator *emulator, const lab_access *access,
+                       uint32_t from, double travel_us)
 {
     uint64_t slower = access->up_bps < access->down_bps ? access->up_bps : access->down_bps;
     uint64_t fit = access->queue_bytes / (BURST_BYTES + HEADERS);
@@ -167,10 +168,15 @@ static void probe_rate(probe *p, lab_accuracy *ret, const lab_access *access, do
     ret->rate_bps = (double)slower;
     if (count < 3)
         return;
+    lab_traffic before, after;
+    lab_emulator_traffic(emulator, from, &before);
     send_many(p, count, BURST_BYTES, 0, travel_us + 1e5 + 2 * count * bits * 1e6 / (double)slower);
     double passed = p->seen > 1 ? p->at_us[p->seen - 1] - p->at_us[0] : 0;
-    if (passed > 0) /* lost ones had their time on the first line */
-        ret->rate_measured_bps = (p->number[p->seen - 1] - p->number[0]) * bits * 1e6 / passed;
+    lab_emulator_traffic(emulator, from, &after);
+    /* Lost ones had their time on the first line; those that its queue (CoDel) dropped had not. */
+    uint64_t dropped = after.up_dropped - before.up_dropped;
+    if (passed > 0)
+        ret->rate_measured_bps = (double)(p->number[p->seen - 1] - p->number[0] - dropped) * bits * 1e6 / passed;
 }
 
 static void probe_loss(probe *p, lab_accuracy *ret, double loss, double travel_us, double per_byte_us)
@@ -187,8 +193,11 @@ static void probe_loss(probe *p, lab_accuracy *ret, double loss, double travel_u
 int lab_probe(lab_accuracy *ret, const lab_emulator_config *config, const lab_emulator *emulator, uint32_t from,
               uint32_t to)
 {
-    const lab_access *access = &config->clients;
-    double travel_us = (double)lab_emulator_delay_ns(emulator, from, to) / 1e3 + (double)config->jitter_us / 2;
+    const lab_access *access = &config->access[from];
+    double travel_us =
+        ((double)lab_emulator_delay_ns(emulator, from, to) + (double)lab_emulator_jitter_ns(emulator, from, to) / 2) /
+        1e3;
+    double loss = 1 - (1 - config->loss) * (1 - access->loss) * (1 - config->access[to].loss);
     double per_byte_us = 8e6 / (double)access->up_bps + 8e6 / (double)access->down_bps;
     probe *p = calloc(1, sizeof *p);
     if (!p)
@@ -198,8 +207,8 @@ int lab_probe(lab_accuracy *ret, const lab_emulator_config *config, const lab_em
     if (error == 0) {
         *ret = (lab_accuracy){0};
         probe_delay(p, ret, travel_us, per_byte_us);
-        probe_rate(p, ret, access, travel_us);
-        probe_loss(p, ret, config->loss, travel_us, per_byte_us);
+        probe_rate(p, ret, emulator, access, from, travel_us);
+        probe_loss(p, ret, loss, travel_us, per_byte_us);
     }
     if (p->out >= 0)
         close(p->out);

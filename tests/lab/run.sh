@@ -80,7 +80,7 @@ if [ "$code" -eq 77 ]; then
     echo "1..0 # SKIP $(head -n 1 "$out/err")"
     exit 0
 fi
-echo "1..6"
+echo "1..8"
 
 short 4s >"$out/json" 2>"$out/err" &
 driver=$!
@@ -89,7 +89,7 @@ take_note_of "$driver" && result ok "a run has namespaces, processes and a direc
 wait "$driver"
 code=$?
 driver=
-if [ "$code" -eq 0 ] && jq -e '.arrived > 5 and .completed == .arrived and .by_crowd > .by_http' "$out/json" >/dev/null; then
+if [ "$code" -eq 0 ] && jq -e '.arrived > 5 and .completed == .arrived and .by_crowd > .by_http and .wrong == 0' "$out/json" >/dev/null; then
     result ok "all clients complete, most of them in the crowd"
 else
     result "not ok" "all clients complete, most of them in the crowd (exit $code)"
@@ -114,12 +114,22 @@ driver=
 wait_until_gone && result ok "nothing is left after kill -9 of the driver" ||
     result "not ok" "nothing is left after kill -9 of the driver"
 
-echo "[run]
-nodes = many" >"$out/bad.scenario"
-"$lab" "$out/bad.scenario" 2>"$out/err"
-if [ $? -eq 3 ] && grep -q 'bad.scenario:2: nodes = many: not a whole number' "$out/err"; then
-    result ok "a bad scenario is named with its line"
-else
-    result "not ok" "a bad scenario is named with its line"
-    note "$out/err"
-fi
+refused() { # what is told, what it is
+    "$lab" "$out/bad.scenario" --throng "$throng" >"$out/json" 2>"$out/err"
+    code=$?
+    if [ "$code" -eq 3 ] && [ "$(wc -l <"$out/err")" -eq 1 ] && grep -q -F "$1" "$out/err"; then
+        result ok "$2"
+    else
+        result "not ok" "$2 (exit $code)"
+        note "$out/err"
+    fi
+}
+
+printf '[object]\nsized = 3\n' >"$out/bad.scenario"
+refused 'bad.scenario:2: sized: no such key in [object]' "an unknown key is named with its line"
+printf '[server]\n\nup = 0\n' >"$out/bad.scenario"
+refused 'bad.scenario:3: up = 0: out of range' "an impossible rate is named with its line"
+# As on a machine with 2 GB.
+printf '[run]\nduration = 5s\nnodes = 4000\n' >"$out/bad.scenario"
+ulimit -v 2000000
+refused 'bad.scenario:3: nodes = 4000: take about' "more nodes than memory are named with their line"

@@ -7,6 +7,10 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
+
+#include <lab/arrivals.h>
+#include <lab/classes.h>
 #include <lab/scenario.h>
 
 static void expect_error(const char *text, const char *expected)
@@ -34,8 +38,8 @@ static void parse_every_kind_of_value_stores_it_in_its_unit(void **state)
     assert_true(s.spread_us == 2e6);
     assert_true(s.rtt_us == 1500);
     assert_true(s.loss > 0.0499 && s.loss < 0.0501);
-    assert_true(s.server_up_bps == 10e6);
-    assert_true(s.client_up_bps == 800e3); /* the default */
+    assert_true(s.server.up_bps == 10e6);
+    assert_true(s.classes[0].up_bps == 800e3); /* the default */
     assert_true(s.clients == LAB_CLIENTS_HTTP);
 }
 
@@ -52,7 +56,78 @@ static void parse_bad_line_names_file_line_and_key(void **state)
     expect_error("[walk]\n", "x.scenario:1: [walk]: no such section");
     expect_error("[run\n", "x.scenario:1: [run: not a section");
     expect_error("size = 3\n", "x.scenario:1: size: stands before the first [section]");
+    expect_error("[run]\nseed = 1\n[run]\n", "x.scenario:3: [run]: given twice");
+    expect_error("[class a]\nup = 1m\n[class a]\n", "x.scenario:3: [class a]: given twice");
+    expect_error("[class a]\nrate = 1m\n", "x.scenario:2: rate: no such key in [class a]");
+    expect_error("[class a]\n[clients]\n", "x.scenario:2: [clients]: comes before any [class");
+    expect_error("[server]\nnat = full\n", "x.scenario:2: nat: no such key in [server]");
+    expect_error("[clients]\nshare = 1\n", "x.scenario:2: share: no such key in [clients]");
     expect_error("[run]\nfaster\n", "x.scenario:2: faster: neither a [section] nor key = value");
+}
+
+static void parse_classes_replace_the_clients_line(void **state)
+{
+    lab_scenario s;
+    char error[LAB_ERROR_MAX] = "";
+    const char *text = "[clients]\nup = 1m\n[class home]\nshare = 60%\nup = 2m\nnat = port\naqm = codel\n"
+                       "[class last]\nnodes = 2\nfail_at = 5s\nheal_at = 6s\n";
+    assert_int_equal(lab_scenario_parse(&s, "x", text, error), 0);
+    assert_true(s.classes_count == 2);
+    assert_string_equal(s.classes[0].name, "home");
+    assert_true(s.classes[0].up_bps == 2e6);
+    assert_true(s.classes[0].down_bps == 800e3);
+    assert_true(s.classes[0].nat == LAB_NAT_PORT);
+    assert_true(s.classes[0].aqm == LAB_QUEUE_CODEL);
+    assert_true(s.classes[1].nodes == 2);
+    assert_int_equal(lab_scenario_check(&s, "x", error), 0);
+    assert_int_equal(lab_scenario_set(&s, "class last.up=3m", error), 0);
+    assert_true(s.classes[1].up_bps == 3e6);
+    assert_int_equal(lab_scenario_set(&s, "class first.up=3m", error), -1);
+}
+
+static void assign_classes_gives_each_node_one_by_share_and_number(void **state)
+{
+    lab_scenario s;
+    char error[LAB_ERROR_MAX] = "";
+    lab_access access[500 + 1 + LAB_EXTRA_NODES];
+    uint8_t class_of[500 + 1 + LAB_EXTRA_NODES];
+    const char *text = "[run]\nnodes = 500\n[class a]\nshare = 30%\nup = 1m\nnat = full\n[class b]\nshare = 70%\n"
+                       "[class last]\nnodes = 3\nup = 9m\n";
+    unsigned of_a = 0;
+    assert_int_equal(lab_scenario_parse(&s, "x", text, error), 0);
+    lab_classes_assign(&s, access, class_of);
+    for (int node = 1; node <= 497; node++) {
+        assert_in_range(class_of[node], 0, 1);
+        assert_int_equal(access[node].up_bps, class_of[node] == 0 ? 1000000 : 800000);
+        of_a += class_of[node] == 0;
+    }
+    assert_in_range(of_a, 115, 185);
+    for (int node = 498; node <= 500; node++)
+        assert_int_equal(access[node].up_bps, 9000000);
+    assert_int_equal(access[501].nat, LAB_NAT_NONE); /* it measures the lines */
+}
+
+/* Roles and manners are of the same clients whatever the rate of their arrival, and leave arrivals as they are. */
+static void begin_arrivals_same_seed_gives_the_same(void **state)
+{
+    lab_scenario honest, half;
+    lab_arrival_list one, two;
+    unsigned leeches = 0;
+    lab_scenario_default(&honest);
+    lab_scenario_default(&half);
+    half.leech = 0.5;
+    lab_arrivals_begin(&one, &honest);
+    lab_arrivals_begin(&two, &half);
+    for (uint32_t i = 1; one.next != THRONG_NEVER; i++) {
+        assert_int_equal(one.number, i);
+        assert_int_equal(two.next, one.next);
+        assert_int_equal(one.visit.role, LAB_ROLE_HONEST);
+        leeches += two.visit.role == LAB_ROLE_LEECH;
+        lab_arrivals_pop(&one);
+        lab_arrivals_pop(&two);
+    }
+    assert_in_range(one.number, 180, 300); /* 4 a second for 60 s */
+    assert_in_range(leeches, 80, 160);
 }
 
 static void set_assignment_changes_the_key_or_says_why_not(void **state)
@@ -83,18 +158,31 @@ static void check_contradicting_keys_are_named(void **state)
     s.count = s.nodes + 1;
     assert_int_equal(lab_scenario_check(&s, "x", error), -1);
     assert_non_null(strstr(error, "nodes"));
+    lab_scenario_default(&s);
+    s.classes[0].fail_at_us = 5e6;
+    s.classes[0].heal_at_us = 4e6;
+    assert_int_equal(lab_scenario_check(&s, "x", error), -1);
+    assert_non_null(strstr(error, "heal_at"));
 }
 
 /* The scenarios that come with the lab. */
 static void read_shipped_scenario_is_right(void **state)
 {
     char path[512], error[LAB_ERROR_MAX] = "";
-    for (const char *const *name = (const char *const[]){"pool", "crowd", NULL}; *name; name++) {
+    unsigned count = 0;
+    DIR *all = opendir(LAB_SCENARIOS);
+    assert_non_null(all);
+    for (const struct dirent *entry; (entry = readdir(all));) {
         lab_scenario s;
-        snprintf(path, sizeof path, "%s/%s.scenario", LAB_SCENARIOS, *name);
+        if (!strstr(entry->d_name, ".scenario"))
+            continue;
+        snprintf(path, sizeof path, "%s/%s", LAB_SCENARIOS, entry->d_name);
         if (lab_scenario_read(&s, path, error) < 0 || lab_scenario_check(&s, path, error) < 0)
             fail_msg("%s", error);
+        count++;
     }
+    closedir(all);
+    assert_true(count >= 2);
 }
 
 int main(void)
@@ -102,6 +190,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parse_every_kind_of_value_stores_it_in_its_unit),
         cmocka_unit_test(parse_bad_line_names_file_line_and_key),
+        cmocka_unit_test(parse_classes_replace_the_clients_line),
+        cmocka_unit_test(assign_classes_gives_each_node_one_by_share_and_number),
+        cmocka_unit_test(begin_arrivals_same_seed_gives_the_same),
         cmocka_unit_test(set_assignment_changes_the_key_or_says_why_not),
         cmocka_unit_test(check_contradicting_keys_are_named),
         cmocka_unit_test(read_shipped_scenario_is_right),
