@@ -8,8 +8,17 @@ static uint64_t tab(const throng_node *node, uint64_t given)
     return share > node->config.tab_bytes ? share : node->config.tab_bytes;
 }
 
+bool throng_credit_may_give(const throng_node *node, uint32_t bytes)
+{
+    uint64_t came = node->stats.content_from_peers + node->stats.content_from_seeder;
+    return node->config.give_percent == 0 ||
+           node->stats.content_uploaded + bytes <= came * node->config.give_percent / 100;
+}
+
 bool throng_credit_allows(const throng_node *node, const throng_neighbour *neighbour, uint32_t bytes)
 {
+    if (!throng_credit_may_give(node, bytes))
+        return false;
     return neighbour->sent_bytes + bytes <= neighbour->received_bytes + tab(node, neighbour->received_bytes);
 }
 

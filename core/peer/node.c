@@ -372,3 +372,13 @@ int throng_node_neighbour(const throng_node *node, uint32_t index, throng_neighb
                                    .rtt = n->rtt};
     return 0;
 }
+
+int throng_node_introducer(const throng_node *node, const throng_addr *addr, throng_addr *ret)
+{
+    const throng_neighbour *n = throng_neighbour_find(node, addr);
+    const throng_neighbour *introducer = n ? throng_neighbour_by_serial(node, n->introducer) : NULL;
+    if (!introducer || introducer->gone)
+        return THRONG_ERR_NOT_FOUND;
+    *ret = introducer->addr;
+    return 0;
+}

@@ -172,6 +172,7 @@ typedef struct throng_neighbour {
     struct throng_neighbour *due_next;      /* list of those to whom something is to be sent */
     struct throng_neighbour *uploader_next; /* list of those who asked something of us */
     uint32_t serial;
+    uint32_t introducer; /* serial of the neighbour that named it; NO_SUPPLIER: seeder, host, or itself */
     bool seeder;
     bool ours;    /* we spoke first */
     bool trusted; /* named by the seeder or the host */
@@ -387,6 +388,8 @@ uint32_t throng_upload_request(throng_node *node, throng_neighbour *neighbour, t
 
 /* --- tit-for-tat --------------------------------------------------------------------------------------- */
 /* May we send it `bytes` more? (paper, section 3.1.2) */
+/* What may be given over all (give_percent) still has room for so many bytes. */
+bool throng_credit_may_give(const throng_node *node, uint32_t bytes);
 bool throng_credit_allows(const throng_node *node, const throng_neighbour *neighbour, uint32_t bytes);
 /* How many more bytes it will let us have, by our own reckoning, those asked for already subtracted. */
 uint64_t throng_credit_left(const throng_node *node, const throng_neighbour *neighbour, uint64_t asked_bytes);

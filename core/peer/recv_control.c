@@ -80,11 +80,16 @@ int throng_recv_seek(throng_node *node, throng_neighbour *n, throng_reader *r)
     return 0;
 }
 
-static int meet(throng_node *node, const throng_peers *peers, bool trusted)
+static int meet(throng_node *node, const throng_neighbour *by, const throng_peers *peers)
 {
     throng_object *object = throng_object_find(node, peers->object);
-    for (uint32_t i = 0; object && i < peers->count; i++)
-        throng_overlay_meet(node, &peers->addrs[i], object, trusted);
+    for (uint32_t i = 0; object && i < peers->count; i++) {
+        bool known = throng_neighbour_find(node, &peers->addrs[i]);
+        throng_overlay_meet(node, &peers->addrs[i], object, by->seeder);
+        throng_neighbour *met = known ? NULL : throng_neighbour_find(node, &peers->addrs[i]);
+        if (met && !by->seeder)
+            met->introducer = by->serial;
+    }
     return 0;
 }
 
@@ -93,7 +98,7 @@ int throng_recv_peers(throng_node *node, throng_neighbour *n, throng_reader *r)
     throng_peers peers;
     if (throng_peers_decode(&peers, r) < 0)
         return THRONG_ERR_MALFORMED;
-    return meet(node, &peers, n->seeder);
+    return meet(node, n, &peers);
 }
 
 int throng_recv_welcome(throng_node *node, throng_neighbour *n, throng_reader *r)
@@ -107,7 +112,7 @@ int throng_recv_welcome(throng_node *node, throng_neighbour *n, throng_reader *r
     object->join_at = THRONG_NEVER;
     n->proven = true;
     throng_neighbour_ask(node, n);
-    return meet(node, &welcome.peers, true);
+    return meet(node, n, &welcome.peers);
 }
 
 int throng_recv_introduce(throng_node *node, throng_neighbour *n, throng_reader *r)

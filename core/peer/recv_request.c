@@ -2,6 +2,8 @@
  * it what of the rest we can give. MANIFEST_GET. */
 #include "peer.h"
 
+#define GIVEN_ENOUGH_WAIT THRONG_SECOND
+
 /* Strict tit-for-tat: whoever owes too much meets silence (Fig. 5, lines 1 to 3). */
 static bool refused(throng_node *node, const throng_neighbour *n)
 {
@@ -59,6 +61,10 @@ int throng_recv_request(throng_node *node, throng_neighbour *n, throng_reader *r
     throng_time wait = throng_pace_wait(node, chunks_waiting(node));
     if (!paper && wait > node->config.busy_after) {
         say_busy(node, n, &request, wait);
+        return 0;
+    }
+    if (!throng_credit_may_give(node, object->geometry.chunk_size)) {
+        say_busy(node, n, &request, GIVEN_ENOUGH_WAIT);
         return 0;
     }
     uint32_t queued = throng_upload_request(node, n, object, &request);

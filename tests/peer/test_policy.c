@@ -95,6 +95,43 @@ static void credit_as_the_asker_reckons_it_never_passes_what_the_giver_allows(vo
     throng_node_free(node);
 }
 
+static void credit_over_all_is_the_share_of_what_came_and_not_a_byte_more(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    object_of(node, 64 * 1024);
+    throng_neighbour *n = neighbour_with(node, 1, 0, 1);
+    node->config.give_percent = 50;
+    assert_false(throng_credit_allows(node, n, 1));
+    node->stats.content_from_seeder = 3000;
+    node->stats.content_from_peers = 1000;
+    assert_true(throng_credit_allows(node, n, 2000));
+    assert_false(throng_credit_allows(node, n, 2001));
+    node->stats.content_uploaded = 1500;
+    assert_true(throng_credit_allows(node, n, 500));
+    assert_false(throng_credit_allows(node, n, 501));
+    throng_node_free(node);
+}
+
+static void introducer_is_the_neighbour_that_named_an_address_first_while_it_stays(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    throng_object *object = object_of(node, 64 * 1024);
+    throng_neighbour *by = neighbour_with(node, 1, 0, 1);
+    throng_addr named = peer_address(2), other = peer_address(1), found;
+    uint8_t bytes[64];
+    throng_writer w = throng_writer_on(bytes, sizeof bytes);
+    throng_peers peers = {.object = object->tag, .count = 2, .addrs = {named, other}};
+    throng_peers_encode(&w, &peers);
+    assert_int_equal(throng_node_introducer(node, &named, &found), THRONG_ERR_NOT_FOUND);
+    assert_int_equal(throng_node_recv(node, 2, &by->addr, bytes, throng_writer_size(&w)), 0);
+    assert_int_equal(throng_node_introducer(node, &named, &found), 0);
+    assert_true(throng_addr_equal(&found, &other));
+    assert_int_equal(throng_node_introducer(node, &other, &found), THRONG_ERR_NOT_FOUND);
+    throng_neighbour_remove(node, by);
+    assert_int_equal(throng_node_introducer(node, &named, &found), THRONG_ERR_NOT_FOUND);
+    throng_node_free(node);
+}
+
 static void private_addresses_that_others_name_are_met_unless_public_ones_alone_are_wanted(void **state)
 {
     for (int public_only = 0; public_only < 2; public_only++) {
@@ -348,6 +385,8 @@ int main(void)
         cmocka_unit_test(credit_of_a_stranger_is_the_tab_and_not_a_byte_more),
         cmocka_unit_test(credit_of_a_giver_is_what_it_gave_and_ninety_percent),
         cmocka_unit_test(credit_as_the_asker_reckons_it_never_passes_what_the_giver_allows),
+        cmocka_unit_test(credit_over_all_is_the_share_of_what_came_and_not_a_byte_more),
+        cmocka_unit_test(introducer_is_the_neighbour_that_named_an_address_first_while_it_stays),
         cmocka_unit_test(private_addresses_that_others_name_are_met_unless_public_ones_alone_are_wanted),
         cmocka_unit_test(roulette_slot_k_is_chosen_k_times_as_often_as_slot_one),
         cmocka_unit_test(roulette_keeps_as_many_slots_as_there_are_neighbours_the_latest),

@@ -24,6 +24,7 @@ static const layer layers[] = {
     {.folder = "cli", .may_use = {"core", "net", "sim", "report"}}, /* whose subcommands it has */
     {.folder = "lab", .may_use = {"core", "net", "scenario"}},
     {.folder = "nginx", .may_use = {"core"}, .public_core_only = true},
+    {.folder = "web", .may_use = {"core"}, .public_core_only = true, .freestanding = true},
 };
 
 /* C11 section 4, paragraph 6, and <stdatomic.h>: the compiler brings it, and its lock-free part needs no library. */

@@ -17,12 +17,12 @@ static void (*const rules[])(tidy *, const tidy_source *) = {
  * said of them, inputs of the fuzzers. */
 static bool is_skipped(const char *path, const char *name)
 {
-    static const char *const skipped[] = {"tests/tidy/bad", "tests/tidy/expected", "fuzz/corpus", "node_modules"};
+    static const char *const skipped[] = {"tests/tidy/bad", "tests/tidy/expected", "fuzz/corpus"};
     for (size_t i = 0; i < sizeof skipped / sizeof *skipped; i++)
         if (strcmp(path, skipped[i]) == 0)
             return true;
     bool build_tree = strchr(path, '/') == NULL && (strcmp(name, "build") == 0 || strncmp(name, "build-", 6) == 0);
-    return build_tree || (name[0] == '.' && strcmp(name, ".ci") != 0);
+    return build_tree || strcmp(name, "node_modules") == 0 || (name[0] == '.' && strcmp(name, ".ci") != 0);
 }
 
 static void check_file(tidy *t, const char *path)

@@ -32,9 +32,10 @@ typedef struct throng_node_config {
     uint32_t burst_initial;       /* paper: chunks in the first burst (16) */
     uint32_t tab_bytes;           /* tit-for-tat: what anyone may owe (4,096) */
     uint32_t tab_percent;         /* … or this share of what it gave, if that is more (90) */
-    uint32_t window_min;          /* throng: chunks in flight over all neighbours, at the least (16) */
-    uint32_t window_max;          /* … and at the most (4,096) */
-    uint32_t neighbour_window;    /* throng: chunks in flight at one neighbour while the window is at its least (4) */
+    uint32_t give_percent; /* content given, at most this share of what came, over all neighbours; 0: no limit (0) */
+    uint32_t window_min;   /* throng: chunks in flight over all neighbours, at the least (16) */
+    uint32_t window_max;   /* … and at the most (4,096) */
+    uint32_t neighbour_window;   /* throng: chunks in flight at one neighbour while the window is at its least (4) */
     uint32_t units_open_max;     /* units with some but not all chunks there, at once: bounds the host's memory (512) */
     throng_time busy_after;      /* throng: queue beyond which a sender says BUSY (80 ms) */
     throng_time have_interval;   /* throng: a neighbour not talked to for this long gets a HAVE (200 ms) */
@@ -192,6 +193,9 @@ typedef struct throng_neighbour_info {
     uint32_t in_flight;
     throng_time rtt;
 } throng_neighbour_info;
+/* The neighbour that named `addr` to us (PEERS): a way to it besides the direct one, where that has to be opened first.
+ * THRONG_ERR_NOT_FOUND if `addr` is no neighbour, or was not named by one that is there still. */
+THRONG_API int throng_node_introducer(const throng_node *node, const throng_addr *addr, throng_addr *ret);
 /* The index-th neighbour, 0 <= index < stats.neighbours. */
 THRONG_API int throng_node_neighbour(const throng_node *node, uint32_t index, throng_neighbour_info *ret);
 

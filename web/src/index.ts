@@ -1,0 +1,9 @@
+/* What the package gives to people who wire it up themselves. */
+export { Content } from "./content";
+export { Core } from "./core";
+export type { CoreOptions, Directions, Stats } from "./core";
+export { Mesh } from "./mesh";
+export { Peer } from "./peer";
+export type { PeerOptions } from "./peer";
+export { ServerSocket } from "./signalling";
+export type { Signalling, SignallingHost, Welcome } from "./signalling";

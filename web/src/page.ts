@@ -1,0 +1,123 @@
+/* The bootstrap page: takes part in the crowd, and shows the real page in a frame that fills the window. */
+
+import { badge } from "./badge";
+import { Frame } from "./frame";
+import { Objects } from "./objects";
+import { Peer } from "./peer";
+import type { Answer, Ask } from "./port";
+import { ServerSocket } from "./signalling";
+
+const CONTROLLED_WITHIN_MS = 4000, LOOP_MS = 10000, LOOP_MAX = 4;
+const here = () => location.pathname + location.search;
+
+/* The page as the server gives it to everybody. */
+function plain(): void {
+    location.replace("/.throng/plain?to=" + here() + location.hash);
+}
+
+/* A page that reloads its window again and again (a frame-buster) is better off without us. */
+function looping(): boolean {
+    try {
+        const key = "throng:" + here(), now = Date.now();
+        const starts = (JSON.parse(sessionStorage.getItem(key) || "[]") as number[]).filter((at) => now - at < LOOP_MS);
+        starts.push(now);
+        sessionStorage.setItem(key, JSON.stringify(starts));
+        return starts.length > LOOP_MAX;
+    } catch {
+        return false;
+    }
+}
+
+function able(): boolean {
+    const link = (navigator as { connection?: { saveData?: boolean; type?: string } }).connection;
+    return !!(navigator.serviceWorker && self.RTCPeerConnection && self.WebAssembly && crypto.subtle) && self === top &&
+        !link?.saveData && link?.type !== "cellular" && !(navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl;
+}
+
+/* Ours, or a site's own that imports ours: it answers. Another one is left alone. */
+async function worker(): Promise<boolean> {
+    const workers = navigator.serviceWorker;
+    const ours = (script: ServiceWorker | null) => !!script && new URL(script.scriptURL).pathname === "/.throng/worker.js";
+    const hello = (to: ServiceWorker) => new Promise<boolean>((resolve) => {
+        const channel = new MessageChannel();
+        channel.port1.onmessage = () => resolve(true);
+        setTimeout(() => resolve(false), 1000);
+        to.postMessage("throng:hello", [channel.port2]);
+    });
+    for (const registration of await workers.getRegistrations()) {
+        const active = registration.active || registration.waiting || registration.installing;
+        if (active && !ours(active))
+            return registration.active === workers.controller && !!workers.controller && hello(workers.controller);
+    }
+    const registration = await workers.register("/.throng/worker.js", { scope: "/", updateViaCache: "all" });
+    if (!workers.controller) {
+        /* Shown without it, as after a forced reload, a window is claimed when asked for. */
+        registration.active?.postMessage("throng:claim");
+        await new Promise<void>((go) => workers.addEventListener("controllerchange", () => go(), { once: true }));
+    }
+    return hello(workers.controller!);
+}
+
+function within<T>(promise: Promise<T>, ms: number): Promise<T> {
+    return Promise.race([promise, new Promise<T>((_, no) => setTimeout(() => no(new Error("throng: late")), ms))]);
+}
+
+function parseHeaders(text: string): [string, string][] {
+    return text.split("\r\n").map((line) => /^([^:]+): *(.*)$/.exec(line)).filter((m) => m).map((m) => [m![1]!, m![2]!]);
+}
+
+async function serve(objects: Objects, ask: Ask, port: MessagePort): Promise<void> {
+    if (ask.d && !objects.follow(ask.throng, JSON.parse(ask.d)))
+        return port.postMessage(0);
+    const place = await objects.find(ask.throng);
+    const from = ask.from || 0;
+    if (!place || from >= Math.max(place.size, 1))
+        return port.postMessage(0);
+    port.postMessage(1);
+    const end = Math.min(ask.to ?? place.size, place.size);
+    const headers = place.headers ?? (await place.content.described);
+    const answer: Answer = { headers: parseHeaders(headers), from, end, size: place.size };
+    let at = from;
+    port.onmessage = async ({ data }) => {
+        if (!data)
+            return port.close();
+        try {
+            const bytes = await place.content.read(place.at + at, place.at + end);
+            at += bytes.length;
+            port.postMessage(bytes, [bytes.buffer]);
+        } catch {
+            port.postMessage(0);
+        }
+    };
+    port.postMessage(answer);
+}
+
+async function start(): Promise<void> {
+    if (!able() || looping())
+        return plain();
+    const directions = JSON.parse(document.getElementById("throng")!.textContent!);
+    const socket = new ServerSocket(location.origin.replace(/^http/, "ws") + "/.throng/ws");
+    const controlled = within(worker(), CONTROLLED_WITHIN_MS);
+    const module = await WebAssembly.compileStreaming(fetch(CORE_URL));
+    const peer = new Peer(module, socket, { host: location.hostname });
+    const objects = new Objects(peer);
+    objects.follow(here(), directions);
+    navigator.serviceWorker.onmessage = ({ data, ports }) => {
+        if (data && typeof data.throng === "string" && ports[0]) {
+            const port = ports[0];
+            serve(objects, data, port).catch(() => port.postMessage(0));
+        }
+    };
+    navigator.serviceWorker.startMessages();
+    addEventListener("pagehide", () => peer.leave());
+    window.addEventListener("pageshow", (event) => event.persisted && location.reload());
+    if (!(await controlled))
+        return plain();
+    new Frame(location.href);
+    if (directions.badge)
+        badge(peer);
+    Object.assign(self, { throng: { stats: () => ({ ...peer.stats(), messages: socket.messages }) } });
+}
+
+declare const CORE_URL: string;
+start().catch(plain);

@@ -1,0 +1,230 @@
+/* A peer in a window: the core, its neighbours and its server, and the objects that it wants. */
+
+import { Content } from "./content";
+import { Core, CoreOptions, Directions, Fault, Kind, Stats, Told } from "./core";
+import { Mesh, MeshStats } from "./mesh";
+import { Signalling, Welcome } from "./signalling";
+import { hashIs, signatureIs } from "./verify";
+
+/** Larger objects are left to HTTP: what a visitor gives, it holds in memory. */
+const OBJECT_BYTES_MAX = 256 << 20, TIMER_MAX_MS = 1000;
+
+export interface PeerOptions extends CoreOptions {
+    iceServers?: RTCIceServer[];
+    /** The page's host, whose STUN server the welcome names by its port. */
+    host?: string;
+}
+
+export class Peer {
+    readonly mesh: Mesh;
+    private core_: Core;
+    private signalling_: Signalling;
+    private options_: PeerOptions;
+    private contents_ = new Map<number, Content>();
+    private byId_ = new Map<string, Content>();
+    private next_ = 1;
+    private timer_: ReturnType<typeof setTimeout> | undefined;
+    private ice_: RTCIceServer[];
+    private started_ = false;
+    private early_: Uint8Array[] = [];
+    private welcomed_ = false;
+    private left_ = false;
+
+    constructor(module: WebAssembly.Module, signalling: Signalling, options: PeerOptions = {}) {
+        this.core_ = new Core(module, options);
+        this.signalling_ = signalling;
+        this.options_ = options;
+        this.ice_ = options.iceServers || [];
+        this.mesh = new Mesh({
+            received: (peer, payload) => {
+                this.core_.receive(this.now_(), peer, payload);
+                this.pump_();
+            },
+            signal: (to, text) => signalling.signal(to, text),
+            closed: (peer) => {
+                /* BYE, in its name: what was asked of it is asked of others. */
+                this.core_.receive(this.now_(), peer, new Uint8Array([9]));
+                this.pump_();
+            },
+            iceServers: () => this.ice_,
+            introducer: (peer) => this.core_.introducer(peer),
+        });
+    }
+
+    private now_(): number {
+        return Math.floor(performance.now() * 1000);
+    }
+
+    /** Wants the object that directions name. Null: they are not in order. The object is shared from then on. */
+    join(uri: string): Content | null {
+        const directions = this.core_.directions(uri);
+        if (!directions)
+            return null;
+        if (!this.started_) {
+            this.started_ = true;
+            this.signalling_.start(uri, this);
+        }
+        return this.want(directions);
+    }
+
+    /** Wants another object of the same site. */
+    want(object: Directions): Content | null {
+        const key = String.fromCharCode(...object.id), known = this.byId_.get(key);
+        if (known || this.left_ || object.size > OBJECT_BYTES_MAX)
+            return known || null;
+        const content = new Content(this.next_++, object.id, object.size, object.chunkSize);
+        this.contents_.set(content.number, content);
+        this.byId_.set(key, content);
+        if (this.core_.join(this.now_(), content.number, object) < 0) {
+            this.forget(content);
+            return null;
+        }
+        this.pump_();
+        return content;
+    }
+
+    /** Has a whole object, to give. */
+    offer(id: Uint8Array, manifest: Uint8Array, bytes: Uint8Array): Content | null {
+        const content = new Content(this.next_++, id, bytes.length, 0);
+        content.bytes.set(bytes);
+        content.verified(0, bytes.length);
+        this.contents_.set(content.number, content);
+        if (this.core_.offer(this.now_(), content.number, id, manifest) < 0)
+            return null;
+        this.byId_.set(String.fromCharCode(...id), content);
+        return content;
+    }
+
+    /** Neither wants nor gives an object any more. */
+    forget(content: Content): void {
+        this.contents_.delete(content.number);
+        this.byId_.delete(String.fromCharCode(...content.id));
+        this.core_.drop(this.now_(), content.id);
+    }
+
+    stats(): Stats & MeshStats {
+        return { ...this.core_.stats(), ...this.mesh.stats };
+    }
+
+    /** Says BYE and closes everything. */
+    leave(): void {
+        if (this.left_)
+            return;
+        this.core_.leave(this.now_());
+        this.pump_();
+        this.left_ = true;
+        clearTimeout(this.timer_);
+        this.mesh.leave();
+        this.signalling_.close();
+        for (const content of this.contents_.values())
+            content.fail(new Error("left"));
+    }
+
+    /* --- the server ---------------------------------------------------------------------------------------- */
+
+    welcomed(welcome: Welcome): void {
+        if (!/^[0-9a-f]{16}$/.test(welcome.id))
+            return;
+        this.mesh.self = BigInt("0x" + welcome.id);
+        this.welcomed_ = true;
+        if (!this.options_.iceServers) {
+            this.ice_ = (welcome.turn || []).slice();
+            if (welcome.stun)
+                this.ice_.push({ urls: `stun:${this.options_.host || "127.0.0.1"}:${welcome.stun}` });
+        }
+        for (const payload of this.early_.splice(0))
+            this.signalling_.send(payload);
+        this.pump_();
+    }
+
+    received(payload: Uint8Array): void {
+        this.core_.receive(this.now_(), 0n, payload);
+        this.pump_();
+    }
+
+    signalled(from: bigint, text: string): void {
+        void this.mesh.signalled(from, 0n, text);
+    }
+
+    gone(peer: bigint): void {
+        if (!this.mesh.has(peer))
+            this.mesh.forget(peer);
+    }
+
+    closed(): void {}
+
+    /* --- the core ------------------------------------------------------------------------------------------- */
+
+    private pump_(): void {
+        if (this.left_)
+            return;
+        const now = this.now_();
+        for (let event; (event = this.core_.event());)
+            this.happened_(event);
+        for (let datagram; (datagram = this.core_.send(now));)
+            this.send_(datagram);
+        this.sleep_();
+    }
+
+    private sleep_(): void {
+        clearTimeout(this.timer_);
+        const wait = Math.min(TIMER_MAX_MS, Math.max(0, (this.core_.deadline() - this.now_()) / 1000));
+        this.timer_ = setTimeout(() => {
+            this.core_.tick(this.now_());
+            this.pump_();
+        }, wait);
+    }
+
+    private send_(d: Told): void {
+        const body = d.size ? d.bytes || this.contents_.get(d.content)?.bytes.subarray(d.offset, d.offset + d.size) : null;
+        const payload = new Uint8Array(d.other.length + (body ? body.length : 0));
+        payload.set(d.other);
+        if (body)
+            payload.set(body, d.other.length);
+        if (d.peer)
+            this.mesh.send(d.peer, payload);
+        else if (this.welcomed_)
+            this.signalling_.send(payload);
+        else if (this.early_.length < 4)
+            this.early_.push(payload);
+    }
+
+    private happened_(event: Told): void {
+        const content = this.contents_.get(event.content);
+        if (!content)
+            return;
+        const end = event.offset + event.size;
+        if (event.kind === Kind.Chunk) {
+            if (event.size)
+                content.bytes.set(event.bytes!, event.offset);
+        } else if (event.kind === Kind.Verify)
+            void this.check_(event.request, hashIs((event.bytes || content.bytes.subarray(event.offset, end)).slice(),
+                                                   event.other.slice()), Fault.Tampered);
+        else if (event.kind === Kind.Manifest)
+            this.checkManifest_(content, event);
+        else if (event.kind === Kind.Unit) {
+            if (event.size)
+                content.verified(event.offset, end);
+        } else if (event.kind === Kind.Stuck)
+            content.fail(new Error("throng: stuck, " + event.value));
+        else if (event.kind === Kind.Liar)
+            this.mesh.forget(event.peer);
+    }
+
+    private async check_(request: number, right: Promise<boolean>, fault: Fault): Promise<void> {
+        const result = (await right.catch(() => false)) ? 0 : fault;
+        this.core_.complete(this.now_(), request, result);
+        this.pump_();
+    }
+
+    private checkManifest_(content: Content, event: Told): void {
+        const bytes = event.bytes!.slice(), manifest = this.core_.manifest(event.bytes!);
+        if (!manifest)
+            return void this.check_(event.request, Promise.resolve(false), Fault.Tampered);
+        if (manifest.expires < Date.now() / 1000)
+            return void this.check_(event.request, Promise.resolve(false), Fault.Expired);
+        content.describe(manifest.headers);
+        const right = Promise.all([hashIs(bytes, content.id), signatureIs(manifest.key, manifest.signature, manifest.signed)]);
+        void this.check_(event.request, right.then((both) => both.every(Boolean)), Fault.BadSignature);
+    }
+}
