@@ -2,11 +2,6 @@
 
 #include <sys/mman.h>
 
-throng_time ngx_http_throng_now(void)
-{
-    return (throng_time)ngx_current_msec * THRONG_MS;
-}
-
 void ngx_http_throng_board_unmap(ngx_http_throng_board_t *tb)
 {
     if (tb->memory != NULL) {
@@ -53,6 +48,9 @@ static void ngx_http_throng_board_map(ngx_http_throng_board_t *tb, ngx_fd_t fd, 
     tb->device = st->st_dev;
     tb->inode = st->st_ino;
     tb->board = board;
+    tb->offered = throng_board_load(&tb->board);
+    tb->counters = throng_board_counters_of(&tb->board);
+    tb->judged_at = ngx_current_msec - NGX_HTTP_THRONG_JUDGE_MS;
     tb->complained = 0;
     if (tb->uplink != 0) {
         throng_board_set_uplink_server(&tb->board, tb->uplink);

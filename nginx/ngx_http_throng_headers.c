@@ -42,12 +42,7 @@ void ngx_http_throng_replace(ngx_http_request_t *r, ngx_uint_t status)
     }
 
     r->headers_out.status = status;
-    /* A reason phrase is for nobody to read here, and may be empty (RFC 9112 section 4). */
-    ngx_str_set(&r->headers_out.status_line, "307 ");
-    if (status != NGX_HTTP_TEMPORARY_REDIRECT) {
-        ngx_str_null(&r->headers_out.status_line);
-    }
-    /* Date stays: a server with a clock must tell it (RFC 9110 section 6.6.1). */
+    ngx_str_null(&r->headers_out.status_line);
     r->headers_out.date = NULL;
     r->headers_out.server = &ngx_http_throng_no_header;
     r->headers_out.location = NULL;

@@ -85,9 +85,10 @@ static void drop(catalog *c, record *r)
     record_free(r);
 }
 
-static void take_wants(catalog *c)
+void catalog_take_wants(catalog *c, throng_time now)
 {
     throng_want want;
+    c->now = now;
     for (int i = 0; i < WANTS_A_TICK && throng_board_take_want(c->config.board, c->now, &want) == 0; i++) {
         record *r = find(c, &want.key);
         if (r == NULL)
@@ -124,8 +125,7 @@ static void restore(catalog *c)
 
 void catalog_tick(catalog *c, throng_time now)
 {
-    c->now = now;
-    take_wants(c);
+    catalog_take_wants(c, now);
     restore(c);
     for (record *r = c->records, *next; r != NULL; r = next) {
         next = r->next;

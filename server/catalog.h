@@ -42,7 +42,9 @@ typedef struct catalog_config {
 typedef struct catalog catalog;
 
 int catalog_new(catalog **ret, const catalog_config *config);
-/* Takes in wants, keeps the directory on the board, asks about what is in use. To be called every 50 ms or so. */
+/* Takes in wants: visitors wait for what comes of them. To be called every 20 ms or so. */
+void catalog_take_wants(catalog *c, throng_time now);
+/* The same, keeps the directory on the board, asks about what is in use. To be called every 50 ms or so. */
 void catalog_tick(catalog *c, throng_time now);
 /* Withdraws everything and begins no more; what threads are at is told to stop. */
 void catalog_stop(catalog *c);

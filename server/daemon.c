@@ -128,6 +128,7 @@ static void on_look(uv_timer_t *timer)
     daemon_state *d = timer->data;
     throng_time now = now_us();
     mind_rate(d, now);
+    catalog_take_wants(d->objects, now);
     if (d->looks % CATALOG_EVERY == 0)
         catalog_tick(d->objects, now);
     if (d->looks % KEYS_EVERY == 0)
@@ -158,6 +159,7 @@ static void snapshot(metrics *ret, void *user)
     ret->bootstraps = atomic_load(&counters->bootstraps);
     ret->directed_bytes = atomic_load(&counters->directed_bytes);
     ret->reserved = atomic_load(&counters->reserved);
+    ret->held = atomic_load(&counters->held);
     ret->refused_requests = atomic_load(&counters->refused);
     ret->wants_posted = atomic_load(&counters->wants_posted);
     ret->wants_dropped = atomic_load(&counters->wants_dropped);

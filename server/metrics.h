@@ -37,6 +37,7 @@ typedef enum metrics_failure {
     X(bootstraps, "throng_bootstraps_total", "", "Navigations answered with the bootstrap page.")                      \
     X(directed_bytes, "throng_directed_bytes_total", "", "Sizes of the objects that directions led to.")               \
     X(reserved, "throng_http_reserved_total", "", "Ordinary answers in crowd mode, from the reserved share.")          \
+    X(held, "throng_http_held_total", "", "Requests in crowd mode that waited a moment for directions.")               \
     X(refused_requests, "throng_http_refused_total", "", "Requests put off with 503, the reserved share being spent.") \
     X(wants_posted, "throng_wants_total", "result=\"posted\"", "URLs that the web server wanted published.")           \
     X(wants_dropped, "throng_wants_total", "result=\"dropped\"", "")                                                   \

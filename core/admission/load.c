@@ -10,8 +10,12 @@ enum { TAG_SHIFT = 40 };
 
 void throng_load_config_default(throng_load_config *config)
 {
-    *config = (throng_load_config){
-        .enter_percent = 85, .leave_percent = 50, .enter_after = THRONG_SECOND, .leave_after = 30 * THRONG_SECOND};
+    *config = (throng_load_config){.enter_percent = 85,
+                                   .leave_percent = 50,
+                                   .enter_after = THRONG_SECOND,
+                                   .let_in_max = 2 * THRONG_SECOND,
+                                   .let_in_each = THRONG_SECOND,
+                                   .leave_after = 30 * THRONG_SECOND};
 }
 
 static uint64_t bucket_of(throng_time now)
@@ -70,6 +74,32 @@ throng_mode throng_load_mode(const throng_load *load)
     return atomic_load_explicit(&load->mode, memory_order_relaxed) == THRONG_CROWD ? THRONG_CROWD : THRONG_CALM;
 }
 
+static void enter(throng_load *load, uint64_t present)
+{
+    atomic_store_explicit(&load->crowded_at, present + 1, memory_order_relaxed);
+    atomic_store_explicit(&load->mode, THRONG_CROWD, memory_order_relaxed);
+}
+
+throng_mode throng_load_let_in(throng_load *load, throng_time now, uint64_t bytes, const throng_load_config *config)
+{
+    if (throng_load_mode(load) == THRONG_CROWD)
+        return THRONG_CROWD;
+    if (config->uplink_bps == 0)
+        return THRONG_CALM;
+
+    double line_bytes_us = (double)config->uplink_bps / 8e6;
+    double each_us = (double)bytes / line_bytes_us;
+    if (each_us > (double)config->let_in_each)
+        each_us = (double)config->let_in_each;
+    /* The wait is rounded up to the next microsecond. */
+    if ((double)throng_budget_wait(&load->let_in, now, 0) + each_us > (double)config->let_in_max + 1) {
+        enter(load, bucket_of(now));
+        return THRONG_CROWD;
+    }
+    throng_budget_charge(&load->let_in, now, config->uplink_bps, (uint64_t)(each_us * line_bytes_us));
+    return THRONG_CALM;
+}
+
 throng_mode throng_load_judge(throng_load *load, throng_time now, const throng_load_config *config)
 {
     uint64_t present = bucket_of(now);
@@ -91,8 +121,7 @@ throng_mode throng_load_judge(throng_load *load, throng_time now, const throng_l
     atomic_store_explicit(&load->above_since, since, memory_order_relaxed);
 
     if (since != 0 && present + 1 - since >= buckets_in(config->enter_after)) {
-        atomic_store_explicit(&load->crowded_at, present + 1, memory_order_relaxed);
-        atomic_store_explicit(&load->mode, THRONG_CROWD, memory_order_relaxed);
+        enter(load, present);
         return THRONG_CROWD;
     }
     if (throng_load_mode(load) == THRONG_CALM)

@@ -32,6 +32,14 @@ static bool first_in_a_while(board_header *head, throng_time now, const throng_b
                                                    memory_order_relaxed);
 }
 
+throng_time throng_board_wanted_ago(const throng_board *board, throng_time now, const throng_board_key *key)
+{
+    uint64_t mark = board_get(&board_head(board)->recent_wants[key->words[0] % BOARD_RECENT_WANTS]);
+    uint32_t ago_ms = (uint32_t)(now / THRONG_MS) - (uint32_t)mark;
+
+    return mark >> 32 == (key->words[1] & UINT32_MAX) && ago_ms < REPEAT_MS ? ago_ms * THRONG_MS : THRONG_NEVER;
+}
+
 static void write_want(board_word *words, const throng_board_key *key, const throng_board_url *url)
 {
     board_put(&words[WANT_KEY], key->words[0]);

@@ -65,6 +65,101 @@ static void load_of_one_large_request_stays_calm(void **state)
         assert_int_equal(throng_load_judge(&load, now, &c), THRONG_CALM);
 }
 
+enum { OBJECT = 131072, SLOW_UPLINK = 800000 };
+
+static throng_load_config slow_config(void)
+{
+    throng_load_config c = config();
+    c.uplink_bps = SLOW_UPLINK;
+    return c;
+}
+
+/* The story of a one-shot crowd: how many of `count` who come evenly over `spread` get a body of the slow line's. */
+static uint32_t let_in_of(uint32_t count, throng_time spread)
+{
+    throng_load load = {0};
+    throng_load_config c = slow_config();
+    uint32_t let_in = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        throng_time now = START + spread * i / count;
+        throng_load_judge(&load, now, &c);
+        throng_load_add(&load, now, OBJECT);
+        let_in += throng_load_let_in(&load, now, OBJECT, &c) == THRONG_CALM;
+    }
+    return let_in;
+}
+
+static void crowd_at_once_lets_two_bodies_in_on_a_slow_line(void **state)
+{
+    const uint32_t counts[] = {3, 10, 30, 100, 300};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        assert_int_equal(let_in_of(counts[i], 0), 2);
+        assert_in_range(let_in_of(counts[i], THRONG_SECOND), 2, 3);
+    }
+    assert_int_equal(let_in_of(1, 0), 1);
+    assert_int_equal(let_in_of(2, 0), 2);
+}
+
+static void crowd_entered_by_what_was_let_in_lasts_as_any_other(void **state)
+{
+    throng_load load = {0};
+    throng_load_config c = config();
+    throng_time now = START;
+
+    for (int i = 0; i < 3; i++)
+        throng_load_let_in(&load, now, 2 * (uint64_t)LINE, &c);
+    assert_int_equal(throng_load_mode(&load), THRONG_CROWD);
+    assert_int_equal(throng_load_judge(&load, now, &c), THRONG_CROWD);
+    throng_time left = offer(&load, &now, 0, 60 * THRONG_SECOND, THRONG_CALM);
+    assert_in_range(left, START + 29 * THRONG_SECOND, START + 31500 * THRONG_MS);
+    /* What drained meanwhile counts no more. */
+    assert_int_equal(throng_load_let_in(&load, now, 2 * (uint64_t)LINE, &c), THRONG_CALM);
+    assert_int_equal(throng_load_let_in(&load, now, 2 * (uint64_t)LINE, &c), THRONG_CALM);
+}
+
+static void one_large_response_alone_is_let_in_and_stays_calm(void **state)
+{
+    throng_load load = {0};
+    throng_load_config c = config();
+
+    assert_int_equal(throng_load_let_in(&load, START, 1000 * (uint64_t)LINE, &c), THRONG_CALM);
+    assert_int_equal(throng_load_let_in(&load, START, LINE / 2, &c), THRONG_CALM);
+    c.uplink_bps = 0;
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(throng_load_let_in(&load, START, UINT64_MAX, &c), THRONG_CALM);
+}
+
+/* Whatever comes, and however large: what calm has let in, each counted up to a second, never waits longer than two. */
+static void let_in_at_random_never_passes_two_seconds_of_the_line(void **state)
+{
+    uint64_t random = 88172645463325252u;
+
+    for (int run = 0; run < 200; run++) {
+        throng_load load = {0};
+        throng_load_config c = config();
+        throng_time now = START;
+        double waiting = 0; /* bytes */
+
+        for (int i = 0; i < 300 && throng_load_mode(&load) == THRONG_CALM; i++) {
+            random ^= random << 13, random ^= random >> 7, random ^= random << 17; /* Marsaglia, 2003 */
+            throng_time pause = random % (600 * THRONG_MS);
+            uint64_t size = (random >> 32) % (2 * (uint64_t)LINE) >> (random >> 24) % 12;
+            double gone = (double)LINE * (double)pause / THRONG_SECOND;
+
+            now += pause;
+            waiting = waiting > gone ? waiting - gone : 0;
+            double with = waiting + (double)(size < LINE ? size : LINE);
+            throng_mode mode = throng_load_let_in(&load, now, size, &c);
+            /* One byte, and one microsecond of the line, for the rounding of each. */
+            if (mode == THRONG_CALM)
+                assert_true((waiting = with) <= 2.0 * LINE + 2 * i);
+            else
+                assert_true(with > 2.0 * LINE - 2 * i - 2);
+        }
+    }
+}
+
 static void load_gone_leaves_thirty_seconds_after(void **state)
 {
     throng_load load = {0};
@@ -264,6 +359,10 @@ int main(void)
         cmocka_unit_test(load_at_86_percent_enters_after_window_and_second),
         cmocka_unit_test(load_at_ten_times_the_line_enters_within_a_second_and_a_half),
         cmocka_unit_test(load_of_one_large_request_stays_calm),
+        cmocka_unit_test(crowd_at_once_lets_two_bodies_in_on_a_slow_line),
+        cmocka_unit_test(crowd_entered_by_what_was_let_in_lasts_as_any_other),
+        cmocka_unit_test(one_large_response_alone_is_let_in_and_stays_calm),
+        cmocka_unit_test(let_in_at_random_never_passes_two_seconds_of_the_line),
         cmocka_unit_test(load_gone_leaves_thirty_seconds_after),
         cmocka_unit_test(load_at_60_percent_in_a_crowd_stays_crowd),
         cmocka_unit_test(load_at_40_percent_in_a_crowd_leaves),

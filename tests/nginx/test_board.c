@@ -294,7 +294,10 @@ static void want_repeated_is_posted_again_only_after_a_second(void **state)
     throng_board_url url = fixture_url("example.org", "/film");
     throng_board_key key;
     throng_board_key_of(&board, &url, &key);
+    assert_true(throng_board_wanted_ago(&board, 100 * THRONG_SECOND, &key) == THRONG_NEVER);
     assert_int_equal(throng_board_post_want(&board, 100 * THRONG_SECOND, &key, &url), 1);
+    assert_true(throng_board_wanted_ago(&board, 100 * THRONG_SECOND + 30 * THRONG_MS, &key) == 30 * THRONG_MS);
+    assert_true(throng_board_wanted_ago(&board, 101 * THRONG_SECOND, &key) == THRONG_NEVER);
     assert_int_equal(throng_board_post_want(&board, 100 * THRONG_SECOND + 999 * THRONG_MS, &key, &url), 0);
     assert_int_equal(throng_board_post_want(&board, 101 * THRONG_SECOND, &key, &url), 1);
     fixture_free(&board);

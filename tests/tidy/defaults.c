@@ -99,6 +99,8 @@ static void admission(check *c)
     number(c, "enter_percent", l.enter_percent);
     number(c, "leave_percent", l.leave_percent);
     duration(c, "enter_after", l.enter_after);
+    duration(c, "let_in_max", l.let_in_max);
+    duration(c, "let_in_each", l.let_in_each);
     duration(c, "leave_after", l.leave_after);
 }
 

@@ -18,11 +18,18 @@ enum { THRONG_LOAD_BUCKETS = 256 };
 #define THRONG_LOAD_BUCKET (125 * THRONG_MS)
 #define THRONG_LOAD_SPAN_MAX (THRONG_LOAD_BUCKET * (THRONG_LOAD_BUCKETS - 1))
 
+/* A budget: a share of the line, as the time at which all that was charged will have drained (the generic cell rate
+ * algorithm, ITU-T I.371), in one word. */
+typedef struct throng_budget {
+    _Atomic uint64_t drained_ns;
+} throng_budget;
+
 typedef struct throng_load {
     _Atomic uint64_t buckets[THRONG_LOAD_BUCKETS]; /* u24 number of the bucket | u40 bytes */
     _Atomic uint64_t judged;                       /* number of the bucket in which the mode was last judged, plus 1 */
     _Atomic uint64_t above_since; /* number of the first bucket of an unbroken run above enter, plus 1 */
     _Atomic uint64_t crowded_at;  /* number of the bucket that last met the condition to enter, plus 1 */
+    throng_budget let_in;         /* of the whole line: what calm let in, and it can't have carried yet */
     _Atomic uint32_t mode;        /* throng_mode */
     uint32_t reserved;
 } throng_load;
@@ -32,6 +39,8 @@ typedef struct throng_load_config {
     uint32_t enter_percent;  /* of the uplink (85) */
     uint32_t leave_percent;  /* of the uplink (50) */
     throng_time enter_after; /* above enter_percent for so long (1 s) */
+    throng_time let_in_max;  /* of the line may be let in before it is sent (2 s) */
+    throng_time let_in_each; /* one response counts as no more than this of it (1 s): one alone is no crowd */
     throng_time leave_after; /* below leave_percent for so long (30 s); at most THRONG_LOAD_SPAN_MAX */
 } throng_load_config;
 
@@ -49,12 +58,12 @@ THRONG_API uint64_t throng_load_bytes(const throng_load *load, throng_time now, 
  * line carries in that time. */
 THRONG_API throng_mode throng_load_judge(throng_load *load, throng_time now, const throng_load_config *config);
 THRONG_API throng_mode throng_load_mode(const throng_load *load);
-
-/* A budget: a share of the line, as the time at which all that was charged will have drained (the generic cell rate
- * algorithm, ITU-T I.371), in one word. */
-typedef struct throng_budget {
-    _Atomic uint64_t drained_ns;
-} throng_budget;
+/* Asks whether a response of `bytes` may be let in as on a calm day, and counts it if so (THRONG_CALM). If with it more
+ * than let_in_max would wait for the line, this is a crowd from now on (THRONG_CROWD), and it is not let in. Judging by
+ * the last seconds comes too late for a line on which a single body takes one: who has been let in holds it up for all
+ * who come after. Beside throng_load_add, which counts everything. */
+THRONG_API throng_mode throng_load_let_in(throng_load *load, throng_time now, uint64_t bytes,
+                                          const throng_load_config *config);
 
 /* True if what is still to drain is less than `burst`. */
 THRONG_API bool throng_budget_open(const throng_budget *budget, throng_time now, throng_time burst);

@@ -26,7 +26,7 @@
 #include <throng/directions.h>
 
 enum {
-    THRONG_BOARD_VERSION = 3,
+    THRONG_BOARD_VERSION = 4,
     THRONG_BOARD_OBJECTS_MAX = 1 << 20,
     THRONG_BOARD_PEERS_MAX = 64,
     THRONG_BOARD_WANTS_MAX = 4096,
@@ -199,6 +199,9 @@ typedef struct throng_want {
  * is full. Returns 1 if posted, 0 if not needed, THRONG_ERR_FULL, THRONG_ERR_INVALID. */
 THRONG_API int throng_board_post_want(throng_board *board, throng_time now, const throng_board_key *key,
                                       const throng_board_url *url);
+/* Workers: how long ago this key was last posted; THRONG_NEVER if that is a second or more, or not known any more. A
+ * hint, as above. */
+THRONG_API throng_time throng_board_wanted_ago(const throng_board *board, throng_time now, const throng_board_key *key);
 /* throngd: takes one. THRONG_ERR_NOT_FOUND when there is none. Torn ones (their poster was killed) are dropped. The
  * host and URI are a stranger's words: throngd fetches them from `server` only. */
 THRONG_API int throng_board_take_want(throng_board *board, throng_time now, throng_want *ret);
@@ -217,6 +220,7 @@ THRONG_API int throng_board_take_want(throng_board *board, throng_time now, thro
     X(directed_bytes)  /* workers: sizes of the objects behind them */                                                 \
     X(reserved)        /* workers: ordinary answers in a crowd, from the reserved share */                             \
     X(refused)         /* workers: 503 answers */                                                                      \
+    X(held)            /* workers: requests that waited a moment for directions */                                     \
     X(wants_posted)                                                                                                    \
     X(wants_dropped)                                                                                                   \
     X(crowds)         /* workers: times the mode went from calm to crowd */                                            \
