@@ -220,9 +220,11 @@ static ngx_http_throng_files_t *ngx_http_throng_add_files(ngx_conf_t *cf, ngx_st
 
 static char *ngx_http_throng_browsers(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
+    ngx_http_throng_main_conf_t *tmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_throng_module);
     ngx_http_throng_loc_conf_t *tlcf = conf;
     ngx_str_t *value = cf->args->elts;
 
+    tmcf->answers_browsers = 1;
     if (tlcf->browsers_off != NGX_CONF_UNSET) {
         return (char *)"is duplicate";
     }
@@ -354,14 +356,16 @@ static char *ngx_http_throng_merge_loc_conf(ngx_conf_t *cf, void *parent, void *
 static ngx_int_t ngx_http_throng_init(ngx_conf_t *cf)
 {
     ngx_http_throng_main_conf_t *tmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_throng_module);
-
     ngx_http_core_main_conf_t *cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-    ngx_http_handler_pt *handler = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    ngx_http_handler_pt *handler;
 
-    if (handler == NULL) {
-        return NGX_ERROR;
+    if (tmcf->answers_browsers) {
+        handler = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+        if (handler == NULL) {
+            return NGX_ERROR;
+        }
+        *handler = ngx_http_throng_browser_handler;
     }
-    *handler = ngx_http_throng_browser_handler;
     return tmcf->boards.nelts == 0 ? NGX_OK : ngx_http_throng_filter_init(cf);
 }
 

@@ -45,8 +45,9 @@ enum {
 };
 
 typedef struct {
-    ngx_array_t boards;   /* of ngx_http_throng_board_t * */
-    ngx_array_t browsers; /* of ngx_http_throng_files_t * */
+    ngx_array_t boards;          /* of ngx_http_throng_board_t * */
+    ngx_array_t browsers;        /* of ngx_http_throng_files_t * */
+    ngx_uint_t answers_browsers; /* `throng_browsers` somewhere */
     ngx_event_t refresh;
     ngx_str_t request_name; /* request headers, in lower case, and their hashes */
     ngx_uint_t request_hash;
