@@ -5,7 +5,7 @@
 #ifndef THRONG_CLI_COMMAND_H
 #define THRONG_CLI_COMMAND_H
 
-#include "exit_codes.h"
+#include <net/exit_codes.h>
 
 #define THRONG_COMMANDS(X)                                                                                             \
     X(get, "fetch URLs, from the crowd where there is one")                                                            \

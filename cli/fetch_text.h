@@ -2,10 +2,9 @@
 #ifndef THRONG_CLI_FETCH_TEXT_H
 #define THRONG_CLI_FETCH_TEXT_H
 
+#include <net/exit_codes.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "exit_codes.h"
 
 /* The body at `url`, of at most size_max bytes, to be freed; a NUL follows it that *ret_size does not count. Complains
  * and returns another code than OK when it can't be had. */

@@ -2,11 +2,10 @@
 #ifndef THRONG_CLI_GET_OPTIONS_H
 #define THRONG_CLI_GET_OPTIONS_H
 
+#include <net/exit_codes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "exit_codes.h"
 
 enum { THRONG_GET_URLS_MAX = 1024 };
 

@@ -7,12 +7,11 @@
 #ifndef THRONG_CLI_SINK_H
 #define THRONG_CLI_SINK_H
 
+#include <net/exit_codes.h>
 #include <net/store.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "exit_codes.h"
 
 typedef struct throng_sink throng_sink;
 

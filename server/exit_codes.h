@@ -1,22 +1,19 @@
-/* How throngd ends. The numbers are those of `throng` (throng help codes), which hands them on. */
+/* How throngd ends: with codes of `throng` (net/exit_codes.h), which hands them on. */
 #ifndef SERVER_EXIT_CODES_H
 #define SERVER_EXIT_CODES_H
 
-#define SERVER_EXIT_CODES(X)                                                                                           \
-    X(OK, 0, "stopped by a signal, as it should")                                                                      \
-    X(FAILED, 1, "anything else; the message says what")                                                               \
-    X(USAGE, 2, "unknown option, or a value that makes no sense")                                                      \
-    X(ORIGIN, 3, "the origin's URL is malformed")                                                                      \
-    X(BIND, 7, "the address to listen on is not this machine's, or not allowed")                                       \
-    X(WRITE, 23, "cannot write: board, state directory, control socket")                                               \
-    X(KEY, 26, "the key cannot be read, or is none")                                                                   \
-    X(MEMORY, 27, "out of memory")                                                                                     \
-    X(IN_USE, 92, "the port, board or state directory is in use by another program")
+#include <net/exit_codes.h>
 
 typedef enum server_exit {
-#define X(name, code, text) SERVER_EXIT_##name = (code),
-    SERVER_EXIT_CODES(X)
-#undef X
+    SERVER_EXIT_OK = THRONG_EXIT_OK, /* stopped by a signal, as it should */
+    SERVER_EXIT_FAILED = THRONG_EXIT_FAILED,
+    SERVER_EXIT_USAGE = THRONG_EXIT_USAGE,
+    SERVER_EXIT_ORIGIN = THRONG_EXIT_URL,   /* its URL is malformed */
+    SERVER_EXIT_BIND = THRONG_EXIT_CONNECT, /* the address to listen on is not this machine's, or not allowed */
+    SERVER_EXIT_WRITE = THRONG_EXIT_WRITE,  /* board, state directory, control socket */
+    SERVER_EXIT_KEY = THRONG_EXIT_READ,     /* cannot be read, or is none */
+    SERVER_EXIT_MEMORY = THRONG_EXIT_MEMORY,
+    SERVER_EXIT_IN_USE = THRONG_EXIT_IN_USE, /* port, board or state directory */
 } server_exit;
 
 /* One line on standard error: "throngd: …". Never give it a secret. */

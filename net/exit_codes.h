@@ -1,7 +1,7 @@
-/* How `throng` ends: the one table of exit codes, shared by all subcommands, printed by `throng help codes` and held
- * against the man page by a test. Where curl has the case, the number is curl's. */
-#ifndef THRONG_CLI_EXIT_CODES_H
-#define THRONG_CLI_EXIT_CODES_H
+/* How `throng` and throngd end: the one table of exit codes, printed by `throng help codes` and held against the man
+ * page by a test. Where curl has the case, the number is curl's. */
+#ifndef THRONG_NET_EXIT_CODES_H
+#define THRONG_NET_EXIT_CODES_H
 
 #define THRONG_EXIT_CODES(X)                                                                                           \
     X(OK, 0, "success")                                                                                                \
