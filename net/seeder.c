@@ -258,6 +258,11 @@ int throng_seeder_hear(throng_seeder *seeder, uint64_t browser, uint32_t sender_
     return error;
 }
 
+int throng_seeder_holders(const throng_seeder *seeder, const throng_hash *object, uint32_t *ret_object)
+{
+    return throng_seed_holders(seeder->seed, object, ret_object);
+}
+
 void throng_seeder_stats_get(const throng_seeder *seeder, throng_seeder_stats *ret)
 {
     throng_seed_stats_get(seeder->seed, &ret->seed);

@@ -50,8 +50,10 @@ int throng_seeder_remove(throng_seeder *seeder, const throng_hash *object);
 /* Everything sent, headers of UDP and IP counted, stays within this. */
 void throng_seeder_set_rate(throng_seeder *seeder, uint64_t rate_bps);
 
-/* Up to `max` peers of an object for directions (throng_seed_peers). Returns how many. */
+/* Up to `max` peers of an object (throng_seed_peers). Returns how many. */
 uint32_t throng_seeder_peers(throng_seeder *seeder, const throng_hash *object, throng_addr *ret, uint32_t max);
+/* An object's number in the directory. THRONG_ERR_NOT_FOUND. */
+int throng_seeder_holders(const throng_seeder *seeder, const throng_hash *object, uint32_t *ret_object);
 
 /* The same of browsers: their numbers. */
 uint32_t throng_seeder_browsers(throng_seeder *seeder, const throng_hash *object, uint64_t *ret, uint32_t max);

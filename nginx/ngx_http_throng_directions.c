@@ -1,6 +1,29 @@
 /* Directions in place of a body. */
 #include "ngx_http_throng_module.h"
 
+enum { NGX_HTTP_THRONG_PEERS = 10 }; /* what the crowd's newcomer contacts at once */
+
+static uint64_t ngx_http_throng_random(void)
+{
+    return (uint64_t)ngx_random() << 32 ^ (uint64_t)ngx_random();
+}
+
+/* Those who hold the object, for this client to meet. */
+static uint32_t ngx_http_throng_peers(ngx_http_throng_board_t *tb, throng_addr *client, throng_board_entry *entry,
+                                      throng_addr *ret)
+{
+    throng_directory_query query;
+
+    ngx_memzero(&query, sizeof(query));
+    query.object = entry->holders;
+    query.tag = throng_hash_tag(&entry->object);
+    query.now = ngx_http_throng_now();
+    query.random = ngx_http_throng_random();
+    query.max = NGX_HTTP_THRONG_PEERS;
+    query.kinds = throng_peer_kinds_for(client);
+    return throng_directory_pick(&tb->board.directory, &query, ret);
+}
+
 /* Directions for a client; NULL: for a browser, whose datagrams come through a connection of its own, and who meets
  * peers by signalling. NGX_DECLINED: none can be made, and nothing has been changed. */
 static ngx_int_t ngx_http_throng_uri(ngx_http_request_t *r, ngx_http_throng_board_t *tb, throng_addr *client,
@@ -27,8 +50,7 @@ static ngx_int_t ngx_http_throng_uri(ngx_http_request_t *r, ngx_http_throng_boar
     directions.seeder.port = throng_board_seeder_port(&tb->board);
     if (client != NULL) {
         ngx_memcpy(directions.key, sender.key, sizeof(directions.key));
-        directions.peers_count = entry->peers_count;
-        ngx_memcpy(directions.peers, entry->peers, entry->peers_count * sizeof(*entry->peers));
+        directions.peers_count = ngx_http_throng_peers(tb, client, entry, directions.peers);
     }
 
     ret->data = ngx_pnalloc(r->pool, THRONG_DIRECTIONS_URI_MAX);

@@ -2,7 +2,6 @@
 #include "ngx_http_throng_module.h"
 
 enum {
-    NGX_HTTP_THRONG_PEERS = 10,       /* in directions: what the crowd's newcomer contacts at once */
     NGX_HTTP_THRONG_ONE_GO = 65536,   /* bytes that are sent in one go: counted once they are */
     NGX_HTTP_THRONG_RESERVE_MAX = 95, /* percent; the rest is for throngd to welcome newcomers with */
     NGX_HTTP_THRONG_RETRY_SPREAD = 4, /* seconds over which those refused at once come again */
@@ -56,8 +55,7 @@ static void ngx_http_throng_consider(ngx_http_request_t *r, ngx_http_throng_ctx_
     } else if (ctx->browser) {
         c->published = ngx_http_throng_browser_published(r, ctx, tb, c, ret);
     } else {
-        c->published = c->size > c->small_max &&
-                       ngx_http_throng_published(r, tb, NGX_HTTP_THRONG_PEERS, throng_addr_is_ipv4(ret_client), ret);
+        c->published = c->size > c->small_max && ngx_http_throng_published(r, tb, ret);
     }
 }
 
@@ -168,7 +166,7 @@ static void ngx_http_throng_foresee(ngx_http_request_t *r, ngx_http_throng_loc_c
     if (tlcf->mode == NGX_HTTP_THRONG_AUTO && size > tlcf->min_size && size != UINT64_MAX &&
         throng_budget_wait(&tb->offered->let_in, now, 0) > tb->load.let_in_max / 2 &&
         throng_board_alive(&tb->board, now) && ngx_http_throng_is_capable(r) && ngx_http_throng_shareable(r) &&
-        !ngx_http_throng_published(r, tb, 0, 0, &entry)) {
+        !ngx_http_throng_published(r, tb, &entry)) {
         (void)ngx_http_throng_want(r, tb);
     }
 }

@@ -189,8 +189,7 @@ static inline uint64_t ngx_http_throng_size(ngx_http_request_t *r)
 }
 
 /* True if the very version that nginx is about to send is on the board. */
-ngx_uint_t ngx_http_throng_published(ngx_http_request_t *r, ngx_http_throng_board_t *tb, ngx_uint_t peers_max,
-                                     ngx_uint_t ipv4_only, throng_board_entry *ret);
+ngx_uint_t ngx_http_throng_published(ngx_http_request_t *r, ngx_http_throng_board_t *tb, throng_board_entry *ret);
 /* What a browser may be led to: the page object, if what it asks for is a page, else the object itself. If that is not
  * published, throngd learns of it. */
 ngx_uint_t ngx_http_throng_browser_published(ngx_http_request_t *r, ngx_http_throng_ctx_t *ctx,

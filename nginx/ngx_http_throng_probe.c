@@ -176,7 +176,7 @@ static ngx_int_t ngx_http_throng_look(ngx_http_request_t *r, ngx_http_throng_boa
         return NGX_DECLINED;
     }
     if (ngx_http_throng_stat(r) == NGX_OK) {
-        if (ngx_http_throng_published(r, tb, 0, 0, &entry)) {
+        if (ngx_http_throng_published(r, tb, &entry)) {
             return ngx_http_throng_probe(r);
         }
         if (ngx_http_throng_is_worth_holding(r, tb)) {

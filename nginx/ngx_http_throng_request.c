@@ -49,11 +49,6 @@ static void ngx_http_throng_url(ngx_http_request_t *r, throng_board_url *ret)
     ret->uri_size = r->unparsed_uri.len;
 }
 
-static uint64_t ngx_http_throng_random(void)
-{
-    return (uint64_t)ngx_random() << 32 ^ (uint64_t)ngx_random();
-}
-
 /* The version that nginx is about to send, by what the response says of itself. */
 static void ngx_http_throng_version(ngx_http_request_t *r, ngx_http_throng_board_t *tb, throng_validators *ret)
 {
@@ -80,13 +75,11 @@ static ngx_uint_t ngx_http_throng_page_object(ngx_http_request_t *r, ngx_http_th
     ngx_http_throng_url(r, &url);
     url.page = 1;
     ngx_http_throng_version(r, tb, &version);
-    return throng_board_key_of(&tb->board, &url, &key) == 0 &&
-           throng_board_find(&tb->board, &key, ngx_http_throng_random(), 0, 0, ret) == 0 &&
+    return throng_board_key_of(&tb->board, &url, &key) == 0 && throng_board_find(&tb->board, &key, ret) == 0 &&
            throng_board_current(ret, &version, ngx_http_throng_now());
 }
 
-ngx_uint_t ngx_http_throng_published(ngx_http_request_t *r, ngx_http_throng_board_t *tb, ngx_uint_t peers_max,
-                                     ngx_uint_t ipv4_only, throng_board_entry *ret)
+ngx_uint_t ngx_http_throng_published(ngx_http_request_t *r, ngx_http_throng_board_t *tb, throng_board_entry *ret)
 {
     throng_board_url url;
     throng_board_key key;
@@ -97,8 +90,7 @@ ngx_uint_t ngx_http_throng_published(ngx_http_request_t *r, ngx_http_throng_boar
         return 0;
     }
     ngx_http_throng_version(r, tb, &version);
-    return throng_board_find(&tb->board, &key, ngx_http_throng_random(), peers_max, ipv4_only, ret) == 0 &&
-           throng_board_current(ret, &version, ngx_http_throng_now());
+    return throng_board_find(&tb->board, &key, ret) == 0 && throng_board_current(ret, &version, ngx_http_throng_now());
 }
 
 throng_time ngx_http_throng_want(ngx_http_request_t *r, ngx_http_throng_board_t *tb)
@@ -133,7 +125,7 @@ ngx_uint_t ngx_http_throng_browser_published(ngx_http_request_t *r, ngx_http_thr
     if (!page && c->size <= c->small_max) {
         return 0;
     }
-    if (ngx_http_throng_published(r, tb, 0, 0, ret)) {
+    if (ngx_http_throng_published(r, tb, ret)) {
         return 1;
     }
     (void)ngx_http_throng_want(r, tb);

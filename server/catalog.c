@@ -41,7 +41,7 @@ record *catalog_least_used(const catalog *c, bool published)
 {
     record *best = NULL;
     for (record *r = c->records; r != NULL; r = r->next) {
-        if (record_is_busy(r) || r->retired != NULL || r->shown_count > 0 || c->now < r->used_at + RECORD_REST ||
+        if (record_is_busy(r) || r->retired != NULL || r->peers || c->now < r->used_at + RECORD_REST ||
             (published && r->current == NULL))
             continue;
         bool holds = r->current != NULL, best_holds = best != NULL && best->current != NULL;

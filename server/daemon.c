@@ -265,7 +265,9 @@ static int open_seeder(daemon_state *d)
     config.keys_max = sizeof(d->epochs);
     config.seed.rate_bps = d->options->uplink_bps;
     /* Every version counts, those that are being replaced with them. */
-    config.seed.objects_max = 2 * d->options->objects_max;
+    config.seed.directory = &d->file.board.directory;
+    config.seed.objects_max = d->file.board.directory.limits.objects_max;
+    config.seed.peers_max = d->file.board.directory.limits.peers_max;
     int error = throng_seeder_new(&d->seeder, &d->loop, &config);
     explicit_bzero(config.seed.token_key, sizeof(config.seed.token_key));
     throng_addr_text(&d->options->listen, text);

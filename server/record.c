@@ -106,9 +106,10 @@ bool record_is_busy(const record *r)
     return r->download.fetch != NULL || r->job != NULL;
 }
 
-static uint32_t peers_of(record *r, const version *v, throng_addr peers[RECORD_PEERS_MAX])
+static bool has_peers(record *r, const version *v)
 {
-    return throng_seeder_peers(r->catalog->config.seeder, &v->made.id, peers, RECORD_PEERS_MAX);
+    throng_addr one;
+    return throng_seeder_peers(r->catalog->config.seeder, &v->made.id, &one, 1) > 0;
 }
 
 void record_publish(record *r)
@@ -120,10 +121,9 @@ void record_publish(record *r)
     entry.validators = r->current->validators;
     entry.fresh_until = r->fresh_until;
     entry.chunk_size = r->current->made.manifest.geometry.chunk_size;
-    entry.peers_count = r->shown_count;
-    memcpy(entry.peers, r->shown, r->shown_count * sizeof(r->shown[0]));
     r->shown_fresh_until = r->fresh_until;
-    if (throng_board_publish(c->config.board, &r->key, &entry) != 0)
+    if (throng_seeder_holders(c->config.seeder, &entry.object, &entry.holders) != 0 ||
+        throng_board_publish(c->config.board, &r->key, &entry) != 0)
         c->config.metrics->failures[METRICS_FAILURE_BOARD_FULL]++;
 }
 
@@ -134,6 +134,7 @@ static void retire(record *r)
     r->current = NULL;
     c->ready--;
     throng_board_withdraw(c->config.board, &r->key);
+    r->peers = false;
     v->retired_at = v->peers_at = c->now;
     v->next = r->retired;
     r->retired = v;
@@ -156,7 +157,6 @@ void record_replace(record *r, version *v)
         return;
     r->current = v;
     r->catalog->ready++;
-    r->shown_count = 0;
     free(r->stored);
     r->stored = NULL;
     record_publish(r);
@@ -206,11 +206,10 @@ void record_want(record *r)
 
 static void tick_retired(record *r)
 {
-    throng_addr peers[RECORD_PEERS_MAX];
     throng_time now = r->catalog->now;
     for (version **at = &r->retired; *at != NULL;) {
         version *v = *at;
-        if (peers_of(r, v, peers) > 0)
+        if (has_peers(r, v))
             v->peers_at = now;
         if (now < v->peers_at + RECORD_RETIRED_IDLE && now < v->retired_at + RECORD_RETIRED_TIME) {
             at = &v->next;
@@ -244,26 +243,20 @@ static void renew(record *r)
 static void tick_current(record *r)
 {
     catalog *c = r->catalog;
-    throng_addr peers[RECORD_PEERS_MAX];
-    memset(peers, 0, sizeof(peers));
-    uint32_t count = peers_of(r, r->current, peers);
-    if (count > 0)
+    r->peers = has_peers(r, r->current);
+    if (r->peers)
         r->used_at = c->now;
     if (c->now >= r->used_at + RECORD_KEPT) {
         record_replace(r, NULL);
         return;
     }
-    if (count != r->shown_count || memcmp(peers, r->shown, count * sizeof(peers[0])) != 0 ||
-        r->fresh_until != r->shown_fresh_until) {
-        memcpy(r->shown, peers, sizeof(peers));
-        r->shown_count = count;
+    if (r->fresh_until != r->shown_fresh_until)
         record_publish(r);
-    }
     if (record_is_busy(r) || c->busy >= RECORD_FETCHES_MAX)
         return;
     if (renewal_is_due(r))
         renew(r);
-    else if (count > 0 && c->now >= r->next_check)
+    else if (r->peers && c->now >= r->next_check)
         record_fetch(r);
 }
 

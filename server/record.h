@@ -9,7 +9,6 @@
 #include "net/manifest_make.h"
 
 enum {
-    RECORD_PEERS_MAX = 32,   /* kept on the board for an object */
     RECORD_RETIRED_MAX = 4,  /* older versions still seeded */
     RECORD_FETCHES_MAX = 32, /* records being fetched or made at once; other wants wait to be posted again */
     RECORD_HEADERS_MAX = THRONG_MANIFEST_HEADERS_MAX,
@@ -91,9 +90,8 @@ typedef struct record {
     throng_time used_at; /* last wanted, or with peers */
     throng_time fresh_until;
     uint32_t failures; /* in a row */
-    throng_addr shown[RECORD_PEERS_MAX];
-    uint32_t shown_count;
     throng_time shown_fresh_until;
+    bool peers; /* somebody held the current version at the last tick */
     struct record *previous, *next;
 } record;
 

@@ -23,7 +23,7 @@ static int publish(throng_board *board, char **argv)
     struct stat st;
     char etag[64];
     throng_board_key key;
-    throng_board_entry entry = {.chunk_size = 1024, .peers_count = 32};
+    throng_board_entry entry = {.chunk_size = 1024};
     throng_board_url url = {.server = {.port = (uint16_t)atoi(argv[2])},
                             .host = argv[3],
                             .host_size = strlen(argv[3]),
@@ -38,8 +38,16 @@ static int publish(throng_board *board, char **argv)
     entry.validators = (throng_validators){.size = (uint64_t)st.st_size,
                                            .etag = throng_board_etag(board, etag, (size_t)size),
                                            .last_modified_s = (uint64_t)st.st_mtime};
-    for (uint32_t i = 0; i < entry.peers_count; i++)
-        entry.peers[i] = throng_addr_from_ipv4(192, 0, 2, (uint8_t)i, (uint16_t)(5000 + i));
+    if (throng_directory_add_object(&board->directory, throng_hash_tag(&entry.object), &entry.holders) != 0)
+        return -1;
+    throng_directory_set_times(&board->directory, THRONG_SECOND, THRONG_NEVER);
+    for (uint32_t i = 0; i < THRONG_DIRECTORY_HOLDERS_MAX; i++) {
+        throng_addr addr = throng_addr_from_ipv4(192, 0, 2, (uint8_t)i, (uint16_t)(5000 + i));
+        uint32_t peer;
+        if (throng_directory_add_peer(&board->directory, now_us(), &addr, &(throng_place){0}, &peer) != 0)
+            return -1;
+        throng_directory_hold(&board->directory, now_us(), entry.holders, peer, true);
+    }
     return throng_board_publish(board, &key, &entry);
 }
 

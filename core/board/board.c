@@ -4,7 +4,8 @@
 
 void throng_board_limits_default(throng_board_limits *limits)
 {
-    *limits = (throng_board_limits){.objects_max = 4096, .peers_max = 32, .wants_max = 256};
+    *limits = (throng_board_limits){
+        .objects_max = 4096, .peers_max = 65536, .holders_max = THRONG_DIRECTORY_HOLDERS_MAX, .wants_max = 256};
 }
 
 static size_t round_up(size_t size)
@@ -12,11 +13,23 @@ static size_t round_up(size_t size)
     return (size + BOARD_LINE - 1) / BOARD_LINE * BOARD_LINE;
 }
 
+/* Versions that are being replaced still have holders beside the current ones. */
+static throng_directory_limits directory_limits(const throng_board_limits *limits)
+{
+    enum { REPLACED_MAX = 1 << 16 };
+    uint32_t replaced = limits->objects_max < REPLACED_MAX ? limits->objects_max : REPLACED_MAX;
+    return (throng_directory_limits){.objects_max = limits->objects_max + replaced,
+                                     .peers_max = limits->peers_max,
+                                     .holders_max = limits->holders_max};
+}
+
 static bool limits_valid(const throng_board_limits *limits)
 {
-    return limits->objects_max >= 1 && limits->objects_max <= THRONG_BOARD_OBJECTS_MAX && limits->peers_max >= 1 &&
-           limits->peers_max <= THRONG_BOARD_PEERS_MAX && limits->wants_max >= 1 &&
-           limits->wants_max <= THRONG_BOARD_WANTS_MAX;
+    if (limits->objects_max < 1 || limits->objects_max > THRONG_BOARD_OBJECTS_MAX || limits->wants_max < 1 ||
+        limits->wants_max > THRONG_BOARD_WANTS_MAX)
+        return false;
+    throng_directory_limits directory = directory_limits(limits);
+    return throng_directory_size(&directory) != 0;
 }
 
 /* Fills in where things lie, and returns the size of the whole. An average of at most two entries a bucket of eight,
@@ -30,14 +43,18 @@ static size_t lay_out(throng_board *board, const throng_board_limits *limits)
         board->buckets *= 2;
     board->index_offset = round_up(sizeof(board_header));
     board->entries_offset = board->index_offset + (size_t)board->buckets * BOARD_LINE;
-    board->entry_size = round_up((ENTRY_PEERS + (size_t)limits->peers_max * ENTRY_PEER_WORDS) * sizeof(board_word));
-    board->wants_offset = board->entries_offset + limits->objects_max * board->entry_size;
-    return round_up(board->wants_offset + limits->wants_max * (1 + (size_t)WANT_WORDS) * sizeof(board_word));
+    board->wants_offset = board->entries_offset + (size_t)limits->objects_max * ENTRY_WORDS * sizeof(board_word);
+    size_t directory_offset =
+        round_up(board->wants_offset + limits->wants_max * (1 + (size_t)WANT_WORDS) * sizeof(board_word));
+    throng_directory_limits directory = directory_limits(limits);
+    if (board->base != NULL)
+        (void)throng_directory_open(&board->directory, board->base + directory_offset, &directory);
+    return directory_offset + throng_directory_size(&directory);
 }
 
 size_t throng_board_size(const throng_board_limits *limits)
 {
-    throng_board board;
+    throng_board board = {.base = NULL};
     return limits_valid(limits) ? lay_out(&board, limits) : 0;
 }
 
@@ -76,11 +93,13 @@ int throng_board_format(throng_board *ret, void *memory, size_t size, const thro
     head->version = THRONG_BOARD_VERSION;
     head->objects_max = limits->objects_max;
     head->peers_max = limits->peers_max;
+    head->holders_max = limits->holders_max;
     head->wants_max = limits->wants_max;
     head->secrets = *secrets;
     memset(head->secrets.swarm_key, 0, sizeof head->secrets.swarm_key);
     board_put_bytes(head->swarm_keys[0], secrets->swarm_key, sizeof secrets->swarm_key);
     board_put(&head->senders, 1);
+    throng_directory_clear(&board.directory);
     board_put(&head->magic, BOARD_MAGIC);
     *ret = board;
     return 0;
@@ -97,8 +116,10 @@ int throng_board_attach(throng_board *ret, void *memory, size_t size)
         return THRONG_ERR_MALFORMED;
     if (head->version != THRONG_BOARD_VERSION)
         return THRONG_ERR_VERSION;
-    throng_board_limits limits = {
-        .objects_max = head->objects_max, .peers_max = head->peers_max, .wants_max = head->wants_max};
+    throng_board_limits limits = {.objects_max = head->objects_max,
+                                  .peers_max = head->peers_max,
+                                  .holders_max = head->holders_max,
+                                  .wants_max = head->wants_max};
     if (!limits_valid(&limits) || lay_out(&board, &limits) > size)
         return THRONG_ERR_MALFORMED;
     *ret = board;
@@ -138,6 +159,7 @@ int throng_board_adopt(throng_board *ret, void *memory, size_t size, const thron
         board_put(&entry[ENTRY_USED], 0);
         board_put(&entry[ENTRY_SEQUENCE], odd + 1);
     }
+    throng_directory_clear(&board.directory);
     board_put(&head->objects, 0);
     board_put(&head->counters.peers, 0);
     reset_load(head);

@@ -70,10 +70,8 @@ static bool free_slot(throng_board *board, uint32_t *ret)
     return false;
 }
 
-static void write_entry(const throng_board *board, board_word *words, const throng_board_key *key,
-                        const throng_board_entry *entry)
+static void write_entry(board_word *words, const throng_board_key *key, const throng_board_entry *entry)
 {
-    uint32_t peers = entry->peers_count < board->limits.peers_max ? entry->peers_count : board->limits.peers_max;
     uint64_t odd = board_get(&words[ENTRY_SEQUENCE]) | 1;
 
     board_put(&words[ENTRY_SEQUENCE], odd);
@@ -86,13 +84,7 @@ static void write_entry(const throng_board *board, board_word *words, const thro
     board_put(&words[ENTRY_LAST_MODIFIED], entry->validators.last_modified_s);
     board_put(&words[ENTRY_FRESH_UNTIL], entry->fresh_until);
     board_put(&words[ENTRY_OBJECT_SIZE], entry->size);
-    board_put(&words[ENTRY_CHUNK_SIZE], entry->chunk_size);
-    board_put(&words[ENTRY_PEERS_COUNT], peers);
-    for (uint32_t i = 0; i < peers; i++) {
-        board_word *peer = &words[ENTRY_PEERS + i * ENTRY_PEER_WORDS];
-        board_put_bytes(peer, entry->peers[i].ip, sizeof entry->peers[i].ip);
-        board_put(&peer[2], entry->peers[i].port);
-    }
+    board_put(&words[ENTRY_SHAPE], (uint64_t)entry->holders << 32 | entry->chunk_size);
     board_put(&words[ENTRY_SEQUENCE], odd + 1);
 }
 
@@ -101,17 +93,17 @@ int throng_board_publish(throng_board *board, const throng_board_key *key, const
     uint32_t slot;
 
     if (entry->validators.size >> 40 != 0 || entry->size >> 40 != 0 || entry->chunk_size == 0 ||
-        entry->chunk_size > UINT16_MAX || entry->peers_count > THRONG_BOARD_PEERS_MAX)
+        entry->chunk_size > UINT16_MAX)
         return THRONG_ERR_INVALID;
     if (index_of(board, key, &slot) != NULL) {
-        write_entry(board, board_entry(board, slot), key, entry);
+        write_entry(board_entry(board, slot), key, entry);
         return 0;
     }
 
     board_word *word = index_room(board, key);
     if (word == NULL || !free_slot(board, &slot))
         return THRONG_ERR_FULL;
-    write_entry(board, board_entry(board, slot), key, entry);
+    write_entry(board_entry(board, slot), key, entry);
     board_put(word, index_word(key, slot));
     board_put(&board_head(board)->objects, board_get(&board_head(board)->objects) + 1);
     return 0;
@@ -139,42 +131,7 @@ uint32_t throng_board_objects(const throng_board *board)
     return (uint32_t)board_get(&board_head(board)->objects);
 }
 
-/* SplitMix64 (Steele, Lea, Flood, 2014): enough to pick fairly, with nothing to keep. */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
-/* At most `max` of the entry's peers, none twice, each as likely as any other. */
-static void pick_peers(const throng_board *board, board_word *words, uint64_t random, uint32_t max, bool ipv4_only,
-                       throng_board_entry *ret)
-{
-    uint8_t order[THRONG_BOARD_PEERS_MAX];
-    uint64_t told = board_get(&words[ENTRY_PEERS_COUNT]);
-    uint32_t count = told < board->limits.peers_max ? (uint32_t)told : board->limits.peers_max;
-
-    for (uint32_t i = 0; i < count; i++)
-        order[i] = (uint8_t)i;
-    ret->peers_count = 0;
-    for (uint32_t i = 0; i < count && ret->peers_count < max; i++) {
-        uint32_t other = i + (uint32_t)(next_random(&random) % (count - i));
-        uint8_t chosen = order[other];
-        order[other] = order[i];
-
-        board_word *peer = &words[ENTRY_PEERS + (uint32_t)chosen * ENTRY_PEER_WORDS];
-        throng_addr *addr = &ret->peers[ret->peers_count];
-        board_get_bytes(peer, addr->ip, sizeof addr->ip);
-        addr->port = (uint16_t)board_get(&peer[2]);
-        if (!ipv4_only || throng_addr_is_ipv4(addr))
-            ret->peers_count++;
-    }
-}
-
-static int read_entry(const throng_board *board, board_word *words, const throng_board_key *key, uint64_t random,
-                      uint32_t peers_max, bool ipv4_only, throng_board_entry *ret)
+static int read_entry(board_word *words, const throng_board_key *key, throng_board_entry *ret)
 {
     for (int tries = 0; tries < BOARD_SEQLOCK_TRIES; tries++) {
         uint64_t sequence = board_get(&words[ENTRY_SEQUENCE]);
@@ -188,8 +145,9 @@ static int read_entry(const throng_board *board, board_word *words, const throng
             ret->validators.last_modified_s = board_get(&words[ENTRY_LAST_MODIFIED]);
             ret->fresh_until = board_get(&words[ENTRY_FRESH_UNTIL]);
             ret->size = board_get(&words[ENTRY_OBJECT_SIZE]);
-            ret->chunk_size = (uint32_t)board_get(&words[ENTRY_CHUNK_SIZE]);
-            pick_peers(board, words, random, peers_max, ipv4_only, ret);
+            uint64_t shape = board_get(&words[ENTRY_SHAPE]);
+            ret->chunk_size = (uint32_t)shape;
+            ret->holders = (uint32_t)(shape >> 32);
         }
         if (board_get(&words[ENTRY_SEQUENCE]) == sequence)
             return ours ? 0 : THRONG_ERR_NOT_FOUND;
@@ -197,16 +155,13 @@ static int read_entry(const throng_board *board, board_word *words, const throng
     return THRONG_ERR_AGAIN;
 }
 
-int throng_board_find(const throng_board *board, const throng_board_key *key, uint64_t random, uint32_t peers_max,
-                      bool ipv4_only, throng_board_entry *ret)
+int throng_board_find(const throng_board *board, const throng_board_key *key, throng_board_entry *ret)
 {
     uint32_t at = 0, slot;
     throng_board_entry entry;
 
-    if (peers_max > THRONG_BOARD_PEERS_MAX)
-        peers_max = THRONG_BOARD_PEERS_MAX;
     while (index_next(board, key, &at, &slot) != NULL) {
-        int rc = read_entry(board, board_entry(board, slot), key, random, peers_max, ipv4_only, &entry);
+        int rc = read_entry(board_entry(board, slot), key, &entry);
         if (rc == 0)
             *ret = entry;
         if (rc != THRONG_ERR_NOT_FOUND)

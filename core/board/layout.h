@@ -1,5 +1,5 @@
-/* How a board lies in memory: a header, an index, entries, wants; each starts on a cache line. Everything that changes
- * after the making is a word of 64 bits, read and written atomically. */
+/* How a board lies in memory: a header, an index, entries, wants, the directory; each starts on a cache line.
+ * Everything that changes after the making is a word of 64 bits, read and written atomically. */
 #ifndef THRONG_BOARD_LAYOUT_H
 #define THRONG_BOARD_LAYOUT_H
 
@@ -22,6 +22,7 @@ typedef struct board_header {
     uint32_t version;
     uint32_t objects_max;
     uint32_t peers_max;
+    uint32_t holders_max;
     uint32_t wants_max;
     throng_board_secrets secrets; /* swarm_key is in swarm_keys */
 
@@ -60,10 +61,8 @@ enum {
     ENTRY_LAST_MODIFIED,
     ENTRY_FRESH_UNTIL,
     ENTRY_OBJECT_SIZE,
-    ENTRY_CHUNK_SIZE,
-    ENTRY_PEERS_COUNT,
-    ENTRY_PEERS, /* three words each: 16 bytes of address, the port */
-    ENTRY_PEER_WORDS = 3,
+    ENTRY_SHAPE, /* u32 holders | u32 chunk size */
+    ENTRY_WORDS = 2 * BOARD_LINE / 8,
 };
 
 /* A want: a state, free, being written or ready, with the time at which it was claimed; the words beside it. */
@@ -89,7 +88,8 @@ static inline board_word *board_bucket(const throng_board *board, uint64_t hash)
 
 static inline board_word *board_entry(const throng_board *board, uint32_t slot)
 {
-    return (board_word *)(void *)(board->base + board->entries_offset + slot * board->entry_size);
+    return (board_word *)(void *)(board->base + board->entries_offset +
+                                  (size_t)slot * ENTRY_WORDS * sizeof(board_word));
 }
 
 static inline board_word *board_want_states(const throng_board *board)

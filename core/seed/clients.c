@@ -79,6 +79,12 @@ int throng_seed_client_add(throng_seed *seed, throng_time now, const throng_addr
     seed_client *client = throng_seed_take(seed, sizeof *client);
     if (!client)
         return THRONG_ERR_NO_MEMORY;
+    int error = throng_directory_add_peer(seed->directory, now, addr, &client->place, &client->listed);
+    if (error < 0) {
+        throng_seed_give_back(seed, client, sizeof *client);
+        return error;
+    }
+    client->listed_heard = now;
     client->addr = *addr;
     client->sender_id = client->sender_id_before = sender_id;
     seed_client **slot = &seed->clients[slot_of_addr(seed, addr)];
@@ -105,12 +111,14 @@ void throng_seed_client_heard(throng_seed *seed, throng_time now, seed_client *c
 {
     leave_silence(seed, client);
     enter_silence(seed, now, client);
+    throng_seed_directory_heard(seed, now, client);
 }
 
 void throng_seed_client_remove(throng_seed *seed, seed_client *client)
 {
     while (client->members)
         throng_seed_member_remove(seed, client->members);
+    throng_directory_remove_peer(seed->directory, client->listed);
     leave_silence(seed, client);
     leave_by_sender(seed, client);
     seed_client **link = &seed->clients[slot_of_addr(seed, &client->addr)];

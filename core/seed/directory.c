@@ -1,118 +1,115 @@
-/* Whom to name to whom. Members of an object stand in a list by when they joined; those who joined lately are at its
- * head. Naming goes round each of the two parts with a cursor, stepping at random while there are plenty, so that
- * everyone is named as often as the next and no two lists are alike. */
+/* What the seed tells the directory, and asks of it: who may be named to whom is kept there alone. */
 #include "state.h"
 
-enum { STEP_MAX = 3 };
+/* What is told no more often than this, of a client and of a member: others wait for neither. */
+#define HEARD_EVERY (100 * THRONG_MS)
+#define RENEW_EVERY THRONG_SECOND
 
-void throng_seed_directory_enter(seed_member *member)
+int throng_seed_directory_open(throng_seed *seed)
 {
-    seed_object *object = member->object;
-    member->older = object->newest;
-    member->newer = NULL;
-    *(member->older ? &member->older->newer : &object->oldest) = member;
-    object->newest = member;
-    member->fresh = true;
-    if (object->fresh_count++ == 0)
-        object->fresh_oldest = member;
-    object->members_count++;
-}
-
-static void no_longer_fresh(seed_object *object)
-{
-    seed_member *member = object->fresh_oldest;
-    if (object->fresh_cursor == member)
-        object->fresh_cursor = NULL;
-    member->fresh = false;
-    object->fresh_oldest = --object->fresh_count > 0 ? member->newer : NULL;
-}
-
-void throng_seed_directory_leave(seed_member *member)
-{
-    seed_object *object = member->object;
-    if (object->fresh_cursor == member)
-        object->fresh_cursor = member->older && member->older->fresh ? member->older : NULL;
-    if (object->stale_cursor == member)
-        object->stale_cursor = member->older;
-    if (object->fresh_oldest == member)
-        no_longer_fresh(object);
-    else if (member->fresh)
-        object->fresh_count--;
-    *(member->newer ? &member->newer->older : &object->newest) = member->older;
-    *(member->older ? &member->older->newer : &object->oldest) = member->newer;
-    object->members_count--;
-}
-
-static void age(throng_seed *seed, throng_time now, seed_object *object)
-{
-    while (object->fresh_count > 0 && now - object->fresh_oldest->joined > seed->config.peer_fresh)
-        no_longer_fresh(object);
-}
-
-/* The first of the older part of the list. */
-static seed_member *first_stale(const seed_object *object)
-{
-    return object->fresh_count > 0 ? object->fresh_oldest->older : object->newest;
-}
-
-/* One part of the list as a ring. */
-typedef struct ring {
-    seed_member **cursor;
-    seed_member *first;
-    uint32_t count;
-    bool fresh;
-} ring;
-
-static seed_member *ring_next(const ring *part, const seed_member *member)
-{
-    return member->older && member->older->fresh == part->fresh ? member->older : part->first;
-}
-
-static uint32_t pick_from(throng_seed *seed, ring *part, const seed_client *but, bool browsers, throng_addr *ret,
-                          uint32_t max)
-{
-    if (part->count == 0 || max == 0)
-        return 0;
-    seed_member *at = *part->cursor ? *part->cursor : part->first;
-    uint32_t picked = 0, passed = 0;
-    bool plenty = part->count > (uint64_t)max * (STEP_MAX + 1);
-    while (picked < max && passed < part->count) {
-        for (uint32_t i = plenty ? throng_seed_random_below(seed, STEP_MAX) : 0; i > 0; i--, passed++)
-            at = ring_next(part, at);
-        if (at->client != but && throng_addr_is_browser(&at->client->addr) == browsers)
-            ret[picked++] = at->client->addr;
-        at = ring_next(part, at);
-        passed++;
+    const throng_directory_limits limits = {.objects_max = seed->config.objects_max,
+                                            .peers_max = seed->config.peers_max,
+                                            .holders_max = THRONG_DIRECTORY_HOLDERS_MAX};
+    seed->directory = seed->config.directory;
+    if (seed->directory) {
+        if (seed->directory->limits.objects_max < limits.objects_max ||
+            seed->directory->limits.peers_max < limits.peers_max)
+            return THRONG_ERR_INVALID;
+    } else {
+        seed->own_directory_size = throng_directory_size(&limits);
+        void *memory = seed->own_directory_size > 0 ? throng_seed_take(seed, seed->own_directory_size) : NULL;
+        if (!memory)
+            return THRONG_ERR_NO_MEMORY;
+        int error = throng_directory_open(&seed->own_directory, memory, &limits);
+        if (error < 0)
+            return error;
+        seed->directory = &seed->own_directory;
+        throng_directory_clear(seed->directory);
     }
-    *part->cursor = at;
-    return picked;
+    throng_directory_set_times(seed->directory, seed->config.peer_fresh, seed->config.peer_silence);
+    return 0;
 }
 
-uint32_t throng_seed_directory_pick(throng_seed *seed, throng_time now, seed_object *object, const seed_client *but,
-                                    bool browsers, throng_addr *ret, uint32_t max)
+void throng_seed_directory_close(throng_seed *seed)
 {
-    age(seed, now, object);
-    ring fresh = {&object->fresh_cursor, object->newest, object->fresh_count, true};
-    ring stale = {&object->stale_cursor, first_stale(object), object->members_count - object->fresh_count, false};
-    uint32_t picked = pick_from(seed, &fresh, but, browsers, ret, max);
-    return picked + pick_from(seed, &stale, but, browsers, ret + picked, max - picked);
+    throng_seed_give_back(seed, seed->own_directory.base, seed->own_directory_size);
 }
 
-static uint32_t peers_of_kind(throng_seed *seed, throng_time now, const throng_hash *id, bool browsers,
-                              throng_addr *ret, uint32_t max)
+void throng_seed_directory_heard(throng_seed *seed, throng_time now, seed_client *client)
 {
-    seed_object *object = throng_seed_object_find(seed, throng_hash_tag(id));
-    if (!object)
-        return 0;
-    return throng_seed_directory_pick(seed, now, object, NULL, browsers, ret, max);
+    if (client->vouched || now - client->listed_heard < HEARD_EVERY)
+        return;
+    client->listed_heard = now;
+    throng_directory_heard(seed->directory, now, client->listed);
+}
+
+void throng_seed_directory_vouch(throng_seed *seed, seed_client *client)
+{
+    client->vouched = true;
+    throng_directory_heard(seed->directory, THRONG_NEVER, client->listed);
+}
+
+void throng_seed_directory_enter(throng_seed *seed, throng_time now, seed_member *member)
+{
+    member->listed = now;
+    throng_directory_hold(seed->directory, now, member->object->listed, member->client->listed, true);
+}
+
+void throng_seed_directory_renew(throng_seed *seed, throng_time now, seed_member *member)
+{
+    if (now - member->listed < RENEW_EVERY)
+        return;
+    member->listed = now;
+    throng_directory_hold(seed->directory, now, member->object->listed, member->client->listed, false);
+}
+
+void throng_seed_directory_leave(throng_seed *seed, seed_member *member)
+{
+    throng_directory_drop(seed->directory, member->object->listed, member->client->listed);
+}
+
+static uint32_t pick(throng_seed *seed, throng_time now, const seed_object *object, throng_directory_query *query,
+                     throng_addr *ret)
+{
+    query->object = object->listed;
+    query->tag = object->tag;
+    query->now = now;
+    query->random =
+        (uint64_t)throng_seed_random_below(seed, UINT32_MAX) << 32 | throng_seed_random_below(seed, UINT32_MAX);
+    return throng_directory_pick(seed->directory, query, ret);
+}
+
+uint32_t throng_seed_directory_pick(throng_seed *seed, throng_time now, const seed_object *object,
+                                    const seed_client *who, throng_addr *ret, uint32_t max)
+{
+    throng_directory_query query = {
+        .max = max, .kinds = throng_peer_kinds_for(&who->addr), .place = who->place, .but = &who->addr};
+    return pick(seed, now, object, &query, ret);
+}
+
+static uint32_t peers_of_kinds(throng_seed *seed, throng_time now, const throng_hash *id, uint32_t kinds,
+                               throng_addr *ret, uint32_t max)
+{
+    const seed_object *object = throng_seed_object_find(seed, throng_hash_tag(id));
+    throng_directory_query query = {.max = max, .kinds = kinds};
+    return object ? pick(seed, now, object, &query, ret) : 0;
 }
 
 uint32_t throng_seed_peers(throng_seed *seed, throng_time now, const throng_hash *id, throng_addr *ret, uint32_t max)
 {
-    return peers_of_kind(seed, now, id, false, ret, max);
+    return peers_of_kinds(seed, now, id, THRONG_KINDS_UDP, ret, max);
 }
 
 uint32_t throng_seed_browsers(throng_seed *seed, throng_time now, const throng_hash *id, throng_addr *ret, uint32_t max)
 {
-    return peers_of_kind(seed, now, id, true, ret, max);
+    return peers_of_kinds(seed, now, id, THRONG_KINDS_BROWSER, ret, max);
+}
+
+int throng_seed_holders(const throng_seed *seed, const throng_hash *id, uint32_t *ret_object)
+{
+    const seed_object *object = throng_seed_object_find(seed, throng_hash_tag(id));
+    if (!object)
+        return THRONG_ERR_NOT_FOUND;
+    *ret_object = object->listed;
+    return 0;
 }

@@ -24,13 +24,17 @@ int throng_seed_member_add(throng_seed *seed, throng_time now, seed_client *clie
         return THRONG_ERR_NO_MEMORY;
     member->client = client;
     member->object = object;
-    member->joined = now;
     member->manifest_credit = MANIFEST_COPIES * (uint64_t)object->manifest_size + MANIFEST_SLACK;
     member->next_of_client = client->members;
     client->members = member;
     if (client->members_count++ == 0)
         seed->present++;
-    throng_seed_directory_enter(member);
+    member->older = object->newest;
+    if (member->older)
+        member->older->newer = member;
+    object->newest = member;
+    object->members_count++;
+    throng_seed_directory_enter(seed, now, member);
     seed->stats.joins++;
     *ret = member;
     return 0;
@@ -42,6 +46,7 @@ int throng_seed_member_get(throng_seed *seed, throng_time now, seed_client *clie
     seed_member *member = throng_seed_member_find(client, object);
     if (!member)
         return throng_seed_member_add(seed, now, client, object, ret);
+    throng_seed_directory_renew(seed, now, member);
     *ret = member;
     return 0;
 }
@@ -49,8 +54,12 @@ int throng_seed_member_get(throng_seed *seed, throng_time now, seed_client *clie
 void throng_seed_member_remove(throng_seed *seed, seed_member *member)
 {
     throng_seed_turns_forget(seed, member);
-    throng_seed_directory_leave(member);
+    throng_seed_directory_leave(seed, member);
     throng_seed_holdings_free(seed, member);
+    *(member->newer ? &member->newer->older : &member->object->newest) = member->older;
+    if (member->older)
+        member->older->newer = member->newer;
+    member->object->members_count--;
     throng_seed_give_back(seed, member->wants, member->wants_capacity * sizeof *member->wants);
     seed_member **link = &member->client->members;
     while (*link != member)

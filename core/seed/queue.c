@@ -53,7 +53,7 @@ static uint32_t pick(throng_seed *seed, throng_time now, seed_object *object, co
 {
     bool browser = throng_addr_is_browser(&client->addr);
     ret->object = object->tag;
-    ret->count = throng_seed_directory_pick(seed, now, object, client, browser, ret->addrs,
+    ret->count = throng_seed_directory_pick(seed, now, object, client, ret->addrs,
                                             browser ? seed->config.browser_peers : seed->config.welcome_peers);
     return browser ? 0 : seed->config.introductions;
 }

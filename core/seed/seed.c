@@ -62,9 +62,10 @@ void throng_seed_config_default(throng_seed_config *config)
 
 static bool is_valid(const throng_seed_config *config)
 {
-    return config->objects_max > 0 && config->objects_max <= 1u << 24 && config->peers_max > 0 &&
-           config->peers_max <= 1u << 24 && config->peer_window_max > 0 && config->peer_window_max <= 1u << 20 &&
-           config->welcome_peers <= THRONG_PEERS_MAX && config->browser_peers <= THRONG_PEERS_MAX;
+    return config->objects_max > 0 && config->objects_max <= THRONG_DIRECTORY_OBJECTS_MAX && config->peers_max > 0 &&
+           config->peers_max <= THRONG_DIRECTORY_PEERS_MAX && config->peer_window_max > 0 &&
+           config->peer_window_max <= 1u << 20 && config->welcome_peers <= THRONG_PEERS_MAX &&
+           config->browser_peers <= THRONG_PEERS_MAX;
 }
 
 static uint32_t power_of_two(uint32_t least)
@@ -84,7 +85,7 @@ static int make_tables(throng_seed *seed)
     seed->by_sender = throng_seed_take(seed, ((size_t)seed->clients_mask + 1) * sizeof *seed->by_sender);
     seed->controls = throng_seed_take(seed, CONTROL_MAX * sizeof *seed->controls);
     bool made = seed->objects && seed->clients && seed->by_sender && seed->controls;
-    return made ? 0 : THRONG_ERR_NO_MEMORY;
+    return made ? throng_seed_directory_open(seed) : THRONG_ERR_NO_MEMORY;
 }
 
 static void seed_random(throng_seed *seed)
@@ -107,9 +108,10 @@ int throng_seed_new(throng_seed **ret, const throng_seed_config *config, const t
     seed_random(seed);
     throng_seed_pace_init(&seed->pace, config->rate_bps, config->burst);
     throng_seed_pace_init(&seed->challenge_pace, config->rate_bps / CHALLENGE_SHARE, config->burst);
-    if (make_tables(seed) < 0) {
+    int error = make_tables(seed);
+    if (error < 0) {
         throng_seed_free(seed);
-        return THRONG_ERR_NO_MEMORY;
+        return error;
     }
     *ret = seed;
     return 0;
@@ -121,6 +123,7 @@ static void free_objects(throng_seed *seed)
         while (seed->objects[i]) {
             seed_object *object = seed->objects[i];
             seed->objects[i] = object->chain;
+            throng_directory_remove_object(seed->directory, object->listed);
             throng_seed_object_free(seed, object);
         }
     }
@@ -138,6 +141,7 @@ void throng_seed_free(throng_seed *seed)
     throng_seed_give_back(seed, seed->clients, ((size_t)seed->clients_mask + 1) * sizeof *seed->clients);
     throng_seed_give_back(seed, seed->by_sender, ((size_t)seed->clients_mask + 1) * sizeof *seed->by_sender);
     throng_seed_give_back(seed, seed->controls, CONTROL_MAX * sizeof *seed->controls);
+    throng_seed_directory_close(seed);
     throng_seed_give_back(seed, seed->heap, seed->heap_capacity * sizeof(seed_member *));
     throng_alloc alloc = seed->alloc;
     alloc.resize(alloc.user, seed, sizeof *seed, 0);
@@ -158,6 +162,11 @@ int throng_seed_add(throng_seed *seed, throng_time now, const throng_hash *id, c
     error = throng_seed_object_new(seed, id, &decoded.geometry, &object);
     if (error < 0)
         return error;
+    error = throng_directory_add_object(seed->directory, object->tag, &object->listed);
+    if (error < 0) {
+        throng_seed_object_free(seed, object);
+        return error;
+    }
     object->manifest = manifest;
     object->manifest_size = manifest_size;
     object->hashes = hashes;
@@ -181,6 +190,7 @@ int throng_seed_remove(throng_seed *seed, throng_time now, const throng_hash *id
         link = &(*link)->chain;
     *link = object->chain;
     seed->objects_count--;
+    throng_directory_remove_object(seed->directory, object->listed);
     throng_seed_object_free(seed, object);
     return 0;
 }
@@ -199,7 +209,7 @@ int throng_seed_admit(throng_seed *seed, throng_time now, uint32_t sender_id, co
     int error = client ? 0 : throng_seed_client_add(seed, now, from, sender_id, &client);
     if (error < 0)
         return error;
-    client->vouched = true;
+    throng_seed_directory_vouch(seed, client);
     return 0;
 }
 

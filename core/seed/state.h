@@ -71,13 +71,9 @@ struct seed_object {
     throng_geometry geometry;
     seed_object *chain;
 
-    /* Members from the newest to the oldest; the newest fresh_count of them joined within peer_fresh (lazily kept). */
-    seed_member *newest, *oldest;
-    seed_member *fresh_oldest;
-    uint32_t fresh_count;
+    uint32_t listed; /* its number in the directory */
+    seed_member *newest;
     uint32_t members_count;
-    seed_member *fresh_cursor; /* whom to name next, going to the older */
-    seed_member *stale_cursor;
 
     /* What members have is kept in granules of 2^granule_log2 chunks, and rarity in units of 2^unit_log2 chunks: a
      * metachunk, or a granule if that is more. */
@@ -112,8 +108,7 @@ struct seed_member {
     seed_object *object;
     seed_member *next_of_client;
     seed_member *newer, *older;
-    throng_time joined;
-    bool fresh;
+    throng_time listed; /* when the directory was last told of it */
     bool welcome_queued;
     bool introduced;          /* to those whom its first WELCOME named */
     uint64_t token;           /* the one it joined with, to recognise a repeat */
@@ -148,6 +143,9 @@ struct seed_client {
     uint32_t sender_id_before; /* and before, when keys changed */
     bool vouched;              /* the host tells when it is gone */
     throng_time heard;
+    throng_place place;
+    uint32_t listed;          /* its number in the directory */
+    throng_time listed_heard; /* as the directory knows it */
     seed_client *chain, *sender_chain;
     seed_client *newer, *older; /* by when it was heard */
     seed_member *members;
@@ -194,6 +192,10 @@ struct throng_seed {
     seed_client *loudest, *silent; /* heard last, and longest ago */
     uint32_t members_count;
     uint32_t present; /* clients with members */
+
+    throng_directory *directory; /* of the host, or own_directory */
+    throng_directory own_directory;
+    size_t own_directory_size;
 
     seed_pace pace;
     seed_pace challenge_pace;
@@ -252,12 +254,20 @@ int throng_seed_member_get(throng_seed *seed, throng_time now, seed_client *clie
                            seed_member **ret);
 
 /* --- directory ------------------------------------------------------------------------------------------- */
-void throng_seed_directory_enter(seed_member *member);
-void throng_seed_directory_leave(seed_member *member);
-/* Up to `max` members, each once, fresh ones first, going round so that each is named as often. `but` is left out.
- * Either browsers alone or others alone: they meet their own kind. */
-uint32_t throng_seed_directory_pick(throng_seed *seed, throng_time now, seed_object *object, const seed_client *but,
-                                    bool browsers, throng_addr *ret, uint32_t max);
+/* The host's, or one of its own. */
+int throng_seed_directory_open(throng_seed *seed);
+void throng_seed_directory_close(throng_seed *seed);
+/* A client that is heard of. */
+void throng_seed_directory_heard(throng_seed *seed, throng_time now, seed_client *client);
+/* The host tells when it is gone: silence is no sign. */
+void throng_seed_directory_vouch(throng_seed *seed, seed_client *client);
+/* A member that has just joined; one that is heard of again; one that goes. */
+void throng_seed_directory_enter(throng_seed *seed, throng_time now, seed_member *member);
+void throng_seed_directory_renew(throng_seed *seed, throng_time now, seed_member *member);
+void throng_seed_directory_leave(throng_seed *seed, seed_member *member);
+/* Up to `max` members that `who` can talk to, each once, fresh ones first. `who` is left out. */
+uint32_t throng_seed_directory_pick(throng_seed *seed, throng_time now, const seed_object *object,
+                                    const seed_client *who, throng_addr *ret, uint32_t max);
 
 /* --- holdings -------------------------------------------------------------------------------------------- */
 /* Told of more that it has. */

@@ -7,7 +7,8 @@
 #include <sys/mman.h>
 #include <throng/board.h>
 
-static const throng_board_limits fixture_limits = {.objects_max = 64, .peers_max = 32, .wants_max = 16};
+static const throng_board_limits fixture_limits = {
+    .objects_max = 64, .peers_max = 32, .holders_max = 32, .wants_max = 16};
 
 static inline void *fixture_memory(const throng_board_limits *limits)
 {
@@ -52,9 +53,7 @@ static inline throng_board_entry fixture_entry(uint32_t stamp)
     entry.validators = (throng_validators){.size = stamp, .etag = stamp + 1, .last_modified_s = stamp + 2};
     entry.fresh_until = stamp;
     entry.chunk_size = 256 + stamp % 512;
-    entry.peers_count = 1 + stamp % 32;
-    for (uint32_t i = 0; i < entry.peers_count; i++)
-        entry.peers[i] = throng_addr_from_ipv4(10, (uint8_t)(stamp >> 8), (uint8_t)stamp, (uint8_t)i, (uint16_t)stamp);
+    entry.holders = stamp + 3;
     return entry;
 }
 
@@ -62,16 +61,10 @@ static inline bool fixture_entry_whole(const throng_board_entry *entry)
 {
     uint32_t stamp = (uint32_t)entry->validators.size;
     throng_board_entry whole = fixture_entry(stamp);
-    if (memcmp(&entry->object, &whole.object, sizeof whole.object) != 0 ||
-        memcmp(&entry->validators, &whole.validators, sizeof whole.validators) != 0 ||
-        entry->fresh_until != whole.fresh_until || entry->chunk_size != whole.chunk_size ||
-        entry->peers_count > whole.peers_count)
-        return false;
-    for (uint32_t i = 0; i < entry->peers_count; i++)
-        if (entry->peers[i].ip[13] != (uint8_t)(stamp >> 8) || entry->peers[i].ip[14] != (uint8_t)stamp ||
-            entry->peers[i].port != (uint16_t)stamp)
-            return false;
-    return true;
+    return memcmp(&entry->object, &whole.object, sizeof whole.object) == 0 &&
+           memcmp(&entry->validators, &whole.validators, sizeof whole.validators) == 0 &&
+           entry->fresh_until == whole.fresh_until && entry->chunk_size == whole.chunk_size &&
+           entry->holders == whole.holders;
 }
 
 static inline throng_board_url fixture_url(const char *host, const char *uri)

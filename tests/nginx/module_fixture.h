@@ -22,7 +22,7 @@ enum { FILM_SIZE = 100000, SMALL_SIZE = 1000, MTIME = 1600000000 };
 #define CROWD "throng on; throng_uplink 80m; throng_daemon @DIR@/board;"
 
 static const char *module;
-static const throng_board_limits limits = {.objects_max = 16, .peers_max = 16, .wants_max = 16};
+static const throng_board_limits limits = {.objects_max = 16, .peers_max = 16, .holders_max = 16, .wants_max = 16};
 static response got; /* large */
 
 typedef struct fixture {
@@ -70,12 +70,27 @@ static inline throng_board_key key_of(const fixture *f, int port, const char *ur
     return key;
 }
 
+/* Sixteen peers that hold it, for as long as the test lasts. */
+static inline void add_holders(fixture *f, throng_board_entry *entry)
+{
+    throng_directory *directory = &f->board.directory;
+    throng_directory_clear(directory);
+    throng_directory_set_times(directory, THRONG_SECOND, THRONG_NEVER);
+    assert_int_equal(throng_directory_add_object(directory, throng_hash_tag(&entry->object), &entry->holders), 0);
+    for (uint32_t i = 0; i < limits.peers_max; i++) {
+        throng_addr addr = throng_addr_from_ipv4(192, 0, 2, (uint8_t)i, (uint16_t)(5000 + i));
+        uint32_t peer;
+        assert_int_equal(throng_directory_add_peer(directory, 0, &addr, &(throng_place){0}, &peer), 0);
+        throng_directory_hold(directory, 0, entry->holders, peer, true);
+    }
+}
+
 /* Publishes what `port` serves at `uri` now, as throngd would: by asking for it. */
 static inline void publish(fixture *f, int port, const char *uri)
 {
     char value[1024];
     struct tm tm = {0};
-    throng_board_entry entry = {.chunk_size = 1024, .peers_count = 16};
+    throng_board_entry entry = {.chunk_size = 1024};
     throng_board_key key = key_of(f, port, uri);
 
     site_get(port, uri, "Throng-Fetch: 5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a\r\nConnection: close\r\n", &got);
@@ -87,8 +102,7 @@ static inline void publish(fixture *f, int port, const char *uri)
     if (response_header(&got, "Last-Modified", value) != NULL &&
         strptime(value, "%a, %d %b %Y %H:%M:%S GMT", &tm) != NULL)
         entry.validators.last_modified_s = (uint64_t)timegm(&tm);
-    for (uint32_t i = 0; i < entry.peers_count; i++)
-        entry.peers[i] = throng_addr_from_ipv4(192, 0, 2, (uint8_t)i, (uint16_t)(5000 + i));
+    add_holders(f, &entry);
     assert_int_equal(throng_board_publish(&f->board, &key, &entry), 0);
 }
 

@@ -25,7 +25,7 @@ static void *read_until_done(void *user)
 
     for (uint64_t n = 0; !atomic_load(&s->done); n++) {
         throng_board_key key = fixture_key(n % KEYS);
-        if (throng_board_find(&s->board, &key, n, 10, true, &entry) != 0)
+        if (throng_board_find(&s->board, &key, &entry) != 0)
             continue;
         atomic_fetch_add(&s->found, 1);
         if (!fixture_entry_whole(&entry))
@@ -159,7 +159,7 @@ static unsigned read_all(const throng_board *board)
 
     for (uint64_t n = 0; n < KEYS; n++) {
         throng_board_key key = fixture_key(n);
-        int rc = throng_board_find(board, &key, n, 10, true, &entry);
+        int rc = throng_board_find(board, &key, &entry);
         torn += rc == 0 ? !fixture_entry_whole(&entry) : rc != THRONG_ERR_AGAIN && rc != THRONG_ERR_NOT_FOUND;
     }
     return torn;

@@ -21,7 +21,7 @@ enum { PAGE_SIZE_BYTES = 20000, SMALL_SIZE = 1000, PICTURE_SIZE = 100000, OBJECT
 #define NAVIGATES "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n"
 
 static const char *module;
-static const throng_board_limits limits = {.objects_max = 16, .peers_max = 16, .wants_max = 16};
+static const throng_board_limits limits = {.objects_max = 16, .peers_max = 16, .holders_max = 16, .wants_max = 16};
 static response got; /* large */
 
 typedef struct fixture {
@@ -109,8 +109,6 @@ static void publish(fixture *f, const char *uri, bool page)
     if (response_header(&got, "Last-Modified", value) != NULL &&
         strptime(value, "%a, %d %b %Y %H:%M:%S GMT", &tm) != NULL)
         entry.validators.last_modified_s = (uint64_t)timegm(&tm);
-    entry.peers_count = 1;
-    entry.peers[0] = throng_addr_from_ipv4(192, 0, 2, 1, 5000);
     assert_int_equal(throng_board_publish(&f->board, &key, &entry), 0);
 }
 

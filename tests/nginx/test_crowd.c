@@ -39,7 +39,7 @@ static void crowd_of_an_object_unknown_is_held_until_it_is_published_and_then_di
     int fd[MANY];
 
     publish(f, PORT, "/film");
-    assert_int_equal(throng_board_find(&f->board, &key, 0, THRONG_BOARD_PEERS_MAX, false, &entry), 0);
+    assert_int_equal(throng_board_find(&f->board, &key, &entry), 0);
     assert_int_equal(throng_board_withdraw(&f->board, &key), 0);
     throng_board_beat(&f->board, site_now());
     for (int i = 0; i < MANY; i++)

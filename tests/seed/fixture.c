@@ -15,6 +15,8 @@ throng_seed_config fixture_config(uint64_t rate_bps)
     memset(config.entropy, 0x5a, sizeof config.entropy);
     memcpy(config.token_key, token_key, sizeof token_key);
     config.rate_bps = rate_bps;
+    config.objects_max = 64; /* a small directory is made sooner */
+    config.peers_max = 4096;
     return config;
 }
 

@@ -165,16 +165,21 @@ static void join_when_few_are_fresh_older_ones_are_named_too(void **state)
     fixture_stop(&f);
 }
 
+/* More than the directory has places for: those who stay take turns there. */
 static void directory_names_everyone_about_as_often(void **state)
 {
-    enum { CLIENTS = 200, LISTS = 1000, EACH = 10 };
+    enum { CLIENTS = 200, LISTS = 4000, EACH = 10 };
     fixture f;
     start(&f);
     uint32_t named[CLIENTS + 1] = {0};
     for (uint32_t client = 1; client <= CLIENTS; client++)
         join(&f, client);
+    wait_for(&f, 2500 * THRONG_MS);
     for (uint32_t list = 0; list < LISTS; list++) {
         throng_addr peers[EACH];
+        tell_have(&f, 1 + list * 7 % CLIENTS, 0, 1);
+        drain(&f);
+        f.now += 8 * THRONG_MS;
         assert_int_equal(throng_seed_peers(f.seed, f.now, &f.id, peers, EACH), EACH);
         for (uint32_t i = 0; i < EACH; i++) {
             named[client_of(&peers[i])]++;

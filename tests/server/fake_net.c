@@ -103,6 +103,16 @@ int throng_seeder_remove(throng_seeder *seeder, const throng_hash *object)
     return THRONG_ERR_NOT_FOUND;
 }
 
+int throng_seeder_holders(const throng_seeder *seeder, const throng_hash *object, uint32_t *ret_object)
+{
+    for (int i = 0; i < seeder->count; i++)
+        if (memcmp(&seeder->objects[i], object, sizeof(*object)) == 0) {
+            *ret_object = object->bytes[0];
+            return 0;
+        }
+    return THRONG_ERR_NOT_FOUND;
+}
+
 uint32_t throng_seeder_peers(throng_seeder *seeder, const throng_hash *object, throng_addr *ret, uint32_t max)
 {
     if (memcmp(&seeder->peers_of, object, sizeof(*object)) != 0)

@@ -14,8 +14,8 @@
 #include "board_file.h"
 #include "exit_codes.h"
 
-static const throng_board_limits limits = {64, 8, 16};
-static const throng_board_limits other_limits = {128, 8, 16};
+static const throng_board_limits limits = {64, 8, 8, 16};
+static const throng_board_limits other_limits = {128, 8, 8, 16};
 
 typedef struct place {
     char directory[64];

@@ -81,13 +81,13 @@ static void stop(site *s)
 static int set_up(void **state)
 {
     site *s = calloc(1, sizeof(*s));
-    throng_board_limits limits = {16, 8, 16};
+    throng_board_limits limits = {16, 8, 8, 16};
     throng_board_secrets secrets;
     memset(&secrets, 7, sizeof(secrets));
     snprintf(s->state, sizeof(s->state), "%s/throng-test-XXXXXX", "/tmp");
     assert_non_null(mkdtemp(s->state));
     s->memory_size = throng_board_size(&limits);
-    s->memory = aligned_alloc(64, (s->memory_size + 63) / 64 * 64);
+    s->memory = aligned_alloc(64, s->memory_size);
     memset(s->memory, 0, s->memory_size);
     assert_int_equal(throng_board_format(&s->board, s->memory, s->memory_size, &limits, &secrets), 0);
     assert_int_equal(throng_signer_generate(&s->signer), 0);
@@ -151,7 +151,7 @@ static void settle(site *s)
 
 static bool published(site *s, throng_board_entry *ret)
 {
-    return throng_board_find(&s->board, &s->key, 1, 8, false, ret) == 0;
+    return throng_board_find(&s->board, &s->key, ret) == 0;
 }
 
 static throng_board_entry publish(site *s)
@@ -196,24 +196,16 @@ static void fetched_object_is_seeded_and_published_with_its_validators(void **st
     assert_int_equal(entry.validators.size, BODY_SIZE);
     assert_int_equal(entry.validators.etag, throng_board_etag(&s->board, "\"one\"", 5));
     assert_int_equal(entry.validators.last_modified_s, 1795248000);
-    assert_int_equal(entry.peers_count, 0);
     assert_int_equal(s->counted.manifests_made, 1);
     assert_int_equal(s->bodies.bytes, BODY_SIZE);
     assert_int_equal(catalog_ready(s->objects), 1);
 }
 
-static void peers_that_join_appear_on_the_board_with_the_next_tick(void **state)
+static void object_published_tells_where_the_directory_has_its_holders(void **state)
 {
     site *s = *state;
     throng_board_entry entry = publish(s);
-    set_peers(s, &entry.object, 3);
-    pass(s, 50 * THRONG_MS);
-    assert_true(published(s, &entry));
-    assert_int_equal(entry.peers_count, 3);
-    set_peers(s, &entry.object, 0);
-    pass(s, 50 * THRONG_MS);
-    assert_true(published(s, &entry));
-    assert_int_equal(entry.peers_count, 0);
+    assert_int_equal(entry.holders, entry.object.bytes[0]); /* as the fake seeder numbers them */
 }
 
 static void object_in_use_is_asked_about_within_a_second_and_stays_when_unchanged(void **state)
@@ -516,7 +508,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(want_for_a_new_url_fetches_it_through_the_web_server),
         TEST(fetched_object_is_seeded_and_published_with_its_validators),
-        TEST(peers_that_join_appear_on_the_board_with_the_next_tick),
+        TEST(object_published_tells_where_the_directory_has_its_holders),
         TEST(object_in_use_is_asked_about_within_a_second_and_stays_when_unchanged),
         TEST(server_that_ignores_conditions_is_not_read_to_the_end_again),
         TEST(changed_object_takes_the_place_of_the_old_one_which_stays_for_its_peers),

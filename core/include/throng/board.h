@@ -1,8 +1,9 @@
 /* The board: memory that throngd publishes and web server workers read, as a file mapped by both (MAP_SHARED).
  *
  * It answers, without a system call, what the worker must know to give directions: is the daemon alive, calm or crowd,
- * which version of an object is to be had in the crowd, who are fresh peers, under which keys. In return the workers
- * count here what they sent and what they were asked for, and post the URLs worth publishing ("wants").
+ * which version of an object is to be had in the crowd, from whom (the directory, a part of it), under which keys. In
+ * return the workers count here what they sent and what they were asked for, and post the URLs worth publishing
+ * ("wants").
  *
  * Who maps. The core maps nothing. throngd creates the file at the path that the directive `throng_daemon` names
  * (default /run/throng/throngd), mode 0660, owner throngd's user, group that of the web server's workers (it holds
@@ -11,10 +12,10 @@
  * beside it, lock and format that, call throng_board_retire on the old one, and rename. Workers look once a second for
  * a new file when theirs is silent or retired.
  *
- * Who writes what. throngd alone: keys, entries, heartbeat, its counters. Workers: load, budgets, their counters,
- * wants. Each side may be killed at any instruction: entries are behind sequence locks, and a reader that meets a
- * half-written one gives up after a bounded number of tries (THRONG_ERR_AGAIN: ordinary service); throng_board_adopt
- * repairs it.
+ * Who writes what. throngd alone: keys, entries, directory, heartbeat, its counters. Workers: load, budgets, their
+ * counters, wants. Each side may be killed at any instruction: entries are behind sequence locks, and a reader that
+ * meets a half-written one gives up after a bounded number of tries (THRONG_ERR_AGAIN: ordinary service);
+ * throng_board_adopt repairs it.
  *
  * Clock: `now` is CLOCK_MONOTONIC in microseconds, the same for all processes of a machine. */
 #ifndef THRONG_BOARD_H
@@ -24,11 +25,11 @@
 #include <throng/admission.h>
 #include <throng/base.h>
 #include <throng/directions.h>
+#include <throng/directory.h>
 
 enum {
     THRONG_BOARD_VERSION = 4,
     THRONG_BOARD_OBJECTS_MAX = 1 << 20,
-    THRONG_BOARD_PEERS_MAX = 64,
     THRONG_BOARD_WANTS_MAX = 4096,
     THRONG_BOARD_HOST_MAX = 255,
     THRONG_BOARD_URI_MAX = 1024,
@@ -41,13 +42,14 @@ enum {
 
 typedef struct throng_board_limits {
     uint32_t objects_max; /* entries (4,096); 1 … THRONG_BOARD_OBJECTS_MAX */
-    uint32_t peers_max;   /* recent peers kept for each (32); 1 … THRONG_BOARD_PEERS_MAX */
+    uint32_t peers_max;   /* over all objects (65,536); 1 … THRONG_DIRECTORY_PEERS_MAX */
+    uint32_t holders_max; /* recent holders kept for each object (62); 1 … THRONG_DIRECTORY_HOLDERS_MAX */
     uint32_t wants_max;   /* URLs waiting for throngd (256); 1 … THRONG_BOARD_WANTS_MAX */
 } throng_board_limits;
 
 /* The values in parentheses above. */
 THRONG_API void throng_board_limits_default(throng_board_limits *limits);
-/* Bytes of a board, or 0 if a limit is out of range. */
+/* Bytes of a board, or 0 if a limit is out of range. A million objects and a million peers take 0.81 GB. */
 THRONG_API size_t throng_board_size(const throng_board_limits *limits);
 
 /* Random bytes, all of them fresh for each file: sender ids start over with it, and under an old key nonces would
@@ -68,10 +70,10 @@ typedef struct throng_board {
     uint32_t buckets; /* of the index */
     size_t index_offset;
     size_t entries_offset;
-    size_t entry_size;
     size_t wants_offset;
-    uint32_t free_hint; /* throngd: where to look for a free entry first */
-    uint32_t want_hint; /* throngd: where to look for a want first */
+    throng_directory directory; /* of who holds the objects; throngd's seeder alone writes there */
+    uint32_t free_hint;         /* throngd: where to look for a free entry first */
+    uint32_t want_hint;         /* throngd: where to look for a want first */
 } throng_board;
 
 /* throngd: makes a board of zeroed or any other memory of at least throng_board_size bytes, aligned to 64. The magic is
@@ -161,8 +163,7 @@ typedef struct throng_board_entry {
         fresh_until; /* for responses without ETag and Last-Modified: current until then (max-age); else ignored */
     uint64_t size;   /* of the object, if that is not what responses are compared with (a page object); else 0 */
     uint32_t chunk_size;
-    uint32_t peers_count;
-    throng_addr peers[THRONG_BOARD_PEERS_MAX]; /* fresh ones; beyond limits.peers_max they are left out */
+    uint32_t holders; /* its number in the directory: who has it is asked there (throng_directory_pick) */
 } throng_board_entry;
 
 /* True if `response` is of the version that the entry has. Sizes that are told must be equal, and so must an ETag and a
@@ -170,17 +171,15 @@ typedef struct throng_board_entry {
 THRONG_API bool throng_board_current(const throng_board_entry *entry, const throng_validators *response,
                                      throng_time now);
 
-/* throngd: sets what is published under a key; again and again as peers come and go. THRONG_ERR_FULL when there is no
+/* throngd: sets what is published under a key. THRONG_ERR_FULL when there is no
  * room, THRONG_ERR_INVALID for a size that directions can't tell. */
 THRONG_API int throng_board_publish(throng_board *board, const throng_board_key *key, const throng_board_entry *entry);
 /* THRONG_ERR_NOT_FOUND if it was not there. */
 THRONG_API int throng_board_withdraw(throng_board *board, const throng_board_key *key);
 THRONG_API uint32_t throng_board_objects(const throng_board *board);
 
-/* Workers: reads an entry, with at most peers_max peers of it, picked by `random` (any 64 bits), IPv4 ones alone if
- * ipv4_only. THRONG_ERR_NOT_FOUND; THRONG_ERR_AGAIN if it was being written at each of a few tries. */
-THRONG_API int throng_board_find(const throng_board *board, const throng_board_key *key, uint64_t random,
-                                 uint32_t peers_max, bool ipv4_only, throng_board_entry *ret);
+/* Workers: reads an entry. THRONG_ERR_NOT_FOUND; THRONG_ERR_AGAIN if it was being written at each of a few tries. */
+THRONG_API int throng_board_find(const throng_board *board, const throng_board_key *key, throng_board_entry *ret);
 
 /* ---- Wants ---- */
 

@@ -10,6 +10,7 @@
 #include <throng/base.h>
 #include <throng/datagram.h>
 #include <throng/directions.h>
+#include <throng/directory.h>
 #include <throng/manifest.h>
 
 typedef struct throng_seed_config {
@@ -26,9 +27,12 @@ typedef struct throng_seed_config {
     uint32_t introductions;   /* of those, how many are told of the newcomer, too (2); never a browser */
     uint32_t browser_peers;   /* peers named in a WELCOME to a browser, browsers all of them (3) */
     uint32_t peer_window_max; /* chunks promised to one peer at once (4,096) */
+    /* Where holders are written for others to read: opened, cleared, with room for objects_max and peers_max, this
+     * seed's alone to write, outliving it. NULL: one of its own. */
+    throng_directory *directory;
 } throng_seed_config;
 
-/* Every field but entropy, token_key and rate_bps, which are left zero: the host fills them in. */
+/* Every field but entropy, token_key, rate_bps and directory, which are left zero: the host fills them in. */
 THRONG_API void throng_seed_config_default(throng_seed_config *config);
 
 typedef struct throng_seed throng_seed;
@@ -72,6 +76,8 @@ THRONG_API bool throng_seed_poll_send(throng_seed *seed, throng_time now, throng
  * how many. */
 THRONG_API uint32_t throng_seed_peers(throng_seed *seed, throng_time now, const throng_hash *object, throng_addr *ret,
                                       uint32_t max);
+/* An object's number in the directory. THRONG_ERR_NOT_FOUND. */
+THRONG_API int throng_seed_holders(const throng_seed *seed, const throng_hash *object, uint32_t *ret_object);
 
 /* The same of browsers alone. */
 THRONG_API uint32_t throng_seed_browsers(throng_seed *seed, throng_time now, const throng_hash *object,

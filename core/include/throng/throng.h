@@ -5,6 +5,7 @@
 #include <throng/base.h>
 #include <throng/datagram.h>
 #include <throng/directions.h>
+#include <throng/directory.h>
 #include <throng/intervals.h>
 #include <throng/manifest.h>
 #include <throng/node.h>

@@ -1,0 +1,243 @@
+/* What the writer does. Each change is one store of a word, or stands behind an odd sequence. */
+#include "layout.h"
+#include <string.h>
+
+#define FRESH_DEFAULT (2 * THRONG_SECOND)
+#define SILENCE_DEFAULT (5 * THRONG_SECOND)
+
+throng_peer_kind throng_peer_kind_of(const throng_addr *addr)
+{
+    if (throng_addr_is_ipv4(addr))
+        return THRONG_PEER_IPV4;
+    return throng_addr_is_browser(addr) ? THRONG_PEER_BROWSER : THRONG_PEER_IPV6;
+}
+
+uint32_t throng_peer_kinds_for(const throng_addr *addr)
+{
+    switch (throng_peer_kind_of(addr)) {
+    case THRONG_PEER_IPV4:
+        return THRONG_KINDS_IPV4;
+    case THRONG_PEER_BROWSER:
+        return THRONG_KINDS_BROWSER;
+    default:
+        return THRONG_KINDS_UDP;
+    }
+}
+
+static size_t round_up(size_t size)
+{
+    return (size + DIRECTORY_LINE - 1) / DIRECTORY_LINE * DIRECTORY_LINE;
+}
+
+static size_t lay_out(throng_directory *d, const throng_directory_limits *limits)
+{
+    d->limits = *limits;
+    d->object_size = round_up((OBJECT_HOLDERS + (size_t)limits->holders_max) * sizeof(directory_word));
+    d->peers_offset = DIRECTORY_LINE + limits->objects_max * d->object_size;
+    return d->peers_offset + (size_t)limits->peers_max * PEER_WORDS * sizeof(directory_word);
+}
+
+size_t throng_directory_size(const throng_directory_limits *limits)
+{
+    throng_directory d;
+    bool valid = limits->objects_max >= 1 && limits->objects_max <= THRONG_DIRECTORY_OBJECTS_MAX &&
+                 limits->peers_max >= 1 && limits->peers_max <= THRONG_DIRECTORY_PEERS_MAX &&
+                 limits->holders_max >= 1 && limits->holders_max <= THRONG_DIRECTORY_HOLDERS_MAX;
+    return valid ? lay_out(&d, limits) : 0;
+}
+
+int throng_directory_open(throng_directory *ret, void *memory, const throng_directory_limits *limits)
+{
+    throng_directory d = {.base = memory};
+    if (memory == NULL || (uintptr_t)memory % sizeof(directory_word) != 0 || throng_directory_size(limits) == 0)
+        return THRONG_ERR_INVALID;
+    lay_out(&d, limits);
+    *ret = d;
+    return 0;
+}
+
+/* Untouched memory is left so: a large directory costs what is used of it. */
+static void put_if_other(directory_word *word, uint64_t value)
+{
+    if (directory_get(word) != value)
+        directory_put(word, value);
+}
+
+void throng_directory_clear(throng_directory *d)
+{
+    for (uint32_t i = 0; i < d->limits.objects_max; i++) {
+        directory_word *object = directory_object(d, i);
+        for (uint32_t at = 0; at < OBJECT_HOLDERS + d->limits.holders_max; at++)
+            put_if_other(&object[at], 0);
+    }
+    for (uint32_t i = 0; i < d->limits.peers_max; i++) {
+        directory_word *peer = directory_peer(d, i);
+        uint64_t sequence = directory_get(&peer[PEER_SEQUENCE]);
+        if (sequence != 0 && sequence % 2 == 0)
+            directory_put(&peer[PEER_SEQUENCE], sequence + 1);
+    }
+    d->free_object = d->free_peer = d->free_peer_last = 0;
+    d->objects_used = d->peers_used = d->objects_count = d->peers_count = 0;
+    throng_directory_set_times(d, FRESH_DEFAULT, SILENCE_DEFAULT);
+}
+
+void throng_directory_set_times(throng_directory *d, throng_time fresh, throng_time silence)
+{
+    directory_put(&directory_head(d)[HEAD_FRESH], fresh);
+    directory_put(&directory_head(d)[HEAD_SILENCE], silence);
+}
+
+int throng_directory_add_object(throng_directory *d, throng_tag tag, uint32_t *ret_object)
+{
+    uint32_t object;
+    if (d->free_object != 0 && d->free_object <= d->limits.objects_max) {
+        object = d->free_object - 1;
+        d->free_object = (uint32_t)directory_get(&directory_object(d, object)[OBJECT_STATE]);
+    } else if (d->objects_used < d->limits.objects_max) {
+        object = d->objects_used++;
+    } else {
+        return THRONG_ERR_FULL;
+    }
+    directory_put(&directory_object(d, object)[OBJECT_TAG], tag);
+    directory_put(&directory_object(d, object)[OBJECT_STATE], OBJECT_USED);
+    d->objects_count++;
+    *ret_object = object;
+    return 0;
+}
+
+void throng_directory_remove_object(throng_directory *d, uint32_t number)
+{
+    directory_word *object = directory_object(d, number);
+    directory_put(&object[OBJECT_STATE], d->free_object);
+    for (uint32_t i = 0; i < d->limits.holders_max; i++)
+        directory_put(&object[OBJECT_HOLDERS + i], 0);
+    d->free_object = number + 1;
+    d->objects_count--;
+}
+
+/* The one free for longest, so that its lives come round again as late as can be. */
+static int take_peer(throng_directory *d, uint32_t *ret)
+{
+    if (d->peers_used < d->limits.peers_max) {
+        *ret = d->peers_used++;
+        return 0;
+    }
+    if (d->free_peer == 0 || d->free_peer > d->limits.peers_max)
+        return THRONG_ERR_FULL;
+    *ret = d->free_peer - 1;
+    d->free_peer = (uint32_t)directory_get(&directory_peer(d, *ret)[PEER_IP]);
+    if (d->free_peer == 0)
+        d->free_peer_last = 0;
+    return 0;
+}
+
+int throng_directory_add_peer(throng_directory *d, throng_time now, const throng_addr *addr, const throng_place *place,
+                              uint32_t *ret_peer)
+{
+    uint32_t number;
+    int error = take_peer(d, &number);
+    if (error < 0)
+        return error;
+    directory_word *peer = directory_peer(d, number);
+    uint64_t odd = directory_get(&peer[PEER_SEQUENCE]) | 1;
+    uint64_t ip[2];
+    memcpy(ip, addr->ip, sizeof ip);
+    directory_put(&peer[PEER_SEQUENCE], odd);
+    directory_put(&peer[PEER_IP], ip[0]);
+    directory_put(&peer[PEER_IP + 1], ip[1]);
+    directory_put(&peer[PEER_SHAPE], (uint64_t)place->near << SHAPE_NEAR_SHIFT | addr->port);
+    directory_put(&peer[PEER_HEARD], now);
+    directory_put(&peer[PEER_SEQUENCE], odd + 1);
+    d->peers_count++;
+    *ret_peer = number;
+    return 0;
+}
+
+void throng_directory_remove_peer(throng_directory *d, uint32_t number)
+{
+    directory_word *peer = directory_peer(d, number);
+    directory_put(&peer[PEER_SEQUENCE], directory_get(&peer[PEER_SEQUENCE]) | 1);
+    directory_put(&peer[PEER_IP], 0);
+    if (d->free_peer_last != 0)
+        directory_put(&directory_peer(d, d->free_peer_last - 1)[PEER_IP], number + 1);
+    else
+        d->free_peer = number + 1;
+    d->free_peer_last = number + 1;
+    d->peers_count--;
+}
+
+void throng_directory_heard(throng_directory *d, throng_time now, uint32_t peer)
+{
+    directory_put(&directory_peer(d, peer)[PEER_HEARD], now);
+}
+
+static uint64_t make_ref(const throng_directory *d, throng_time now, uint32_t number, bool joined)
+{
+    directory_word *peer = directory_peer(d, number);
+    uint64_t shape = directory_get(&peer[PEER_SHAPE]);
+    uint64_t ip[2] = {directory_get(&peer[PEER_IP]), directory_get(&peer[PEER_IP + 1])};
+    uint64_t entered = now / REF_TICK & ((1U << REF_ENTERED_BITS) - 1);
+    throng_addr addr;
+    memcpy(addr.ip, ip, sizeof ip);
+    return ((uint64_t)number + 1) << REF_PEER_SHIFT |
+           (uint64_t)life_of(directory_get(&peer[PEER_SEQUENCE])) << REF_LIFE_SHIFT |
+           (shape >> SHAPE_NEAR_SHIFT & 0xffff) << REF_NEAR_SHIFT | entered << REF_ENTERED_SHIFT |
+           (uint64_t)joined << REF_JOINED_SHIFT | throng_peer_kind_of(&addr);
+}
+
+/* The place for one more holder: its own, a free one, that of the oldest not fresh, that of the oldest; or NULL. Of
+ * those equally old the one behind the last one to go. */
+static directory_word *place_for(const throng_directory *d, directory_word *object, throng_time now, uint32_t peer,
+                                 bool joined)
+{
+    uint64_t fresh = directory_get(&directory_head(d)[HEAD_FRESH]) / REF_TICK, tick = now / REF_TICK;
+    directory_word *best = NULL, *room = NULL;
+    bool best_fresh = true;
+    uint64_t best_age = 0;
+    uint32_t turn = (uint32_t)directory_get(&object[OBJECT_STATE]);
+    for (uint32_t i = 0; i < d->limits.holders_max; i++) {
+        directory_word *at = &object[OBJECT_HOLDERS + (turn + i) % d->limits.holders_max];
+        uint64_t ref = directory_get(at);
+        if (ref == 0) {
+            room = room != NULL ? room : at;
+            continue;
+        }
+        if (ref_peer(ref) == peer)
+            return at;
+        bool is_fresh = ref_is_fresh(ref, tick, fresh);
+        uint64_t age = ref_age(ref, tick);
+        if (best == NULL || (best_fresh && !is_fresh) || (best_fresh == is_fresh && age > best_age)) {
+            best = at;
+            best_fresh = is_fresh;
+            best_age = age;
+        }
+    }
+    if (room != NULL)
+        return room;
+    return joined || !best_fresh ? best : NULL;
+}
+
+void throng_directory_hold(throng_directory *d, throng_time now, uint32_t object, uint32_t peer, bool joined)
+{
+    directory_word *words = directory_object(d, object);
+    directory_word *at = place_for(d, words, now, peer, joined);
+    if (at == NULL)
+        return;
+    uint64_t old = directory_get(at);
+    bool same = old != 0 && ref_peer(old) == peer &&
+                ref_life(old) == life_of(directory_get(&directory_peer(d, peer)[PEER_SEQUENCE]));
+    if (same && !joined && ref_age(old, now / REF_TICK) < REF_ANEW / REF_TICK)
+        return;
+    directory_put(at, make_ref(d, now, peer, joined));
+    directory_put(&words[OBJECT_STATE], OBJECT_USED | (uint64_t)(at - words - OBJECT_HOLDERS + 1));
+}
+
+void throng_directory_drop(throng_directory *d, uint32_t object, uint32_t peer)
+{
+    directory_word *holders = directory_object(d, object) + OBJECT_HOLDERS;
+    for (uint32_t i = 0; i < d->limits.holders_max; i++) {
+        uint64_t ref = directory_get(&holders[i]);
+        if (ref != 0 && ref_peer(ref) == peer)
+            directory_put(&holders[i], 0);
+    }
+}

@@ -1,0 +1,136 @@
+/* What readers do: a list of peers for one newcomer. What it costs is cache misses, so the object's references are read
+ * once, the choice is made from them alone, and the records of those chosen are fetched together. */
+#include "layout.h"
+#include <string.h>
+
+/* Whom to name first. */
+enum { SAME_PREFIX, SAME_AS, FRESH, OTHER, TIERS };
+
+enum { NEAR_PREFIX_MAX = 0xff }; /* the AS is the upper byte */
+
+typedef struct tier {
+    uint64_t refs[THRONG_DIRECTORY_HOLDERS_MAX];
+    uint32_t count;
+} tier;
+
+/* SplitMix64 (Steele, Lea, Flood, 2014): enough to pick fairly, with nothing to keep. */
+static uint32_t below(uint64_t *state, uint32_t limit)
+{
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return (uint32_t)(((z ^ z >> 31) >> 32) * limit >> 32);
+}
+
+/* False if the object is another one by now, in which case what was read of it may be, too. */
+static bool sort_out(const throng_directory *d, const throng_directory_query *q, tier tiers[TIERS])
+{
+    directory_word *object = directory_object(d, q->object);
+    for (size_t line = 0; line < d->object_size / DIRECTORY_LINE; line++)
+        __builtin_prefetch(object + line * (DIRECTORY_LINE / sizeof *object));
+    uint64_t fresh = directory_get(&directory_head(d)[HEAD_FRESH]) / REF_TICK, tick = q->now / REF_TICK;
+    /* What nobody's network looks like, if it is not known. */
+    uint32_t own = q->place.near != 0 ? q->place.near : UINT32_MAX;
+
+    if (directory_get(&object[OBJECT_STATE]) < OBJECT_USED || directory_get(&object[OBJECT_TAG]) != q->tag)
+        return false;
+    for (uint32_t i = 0; i < d->limits.holders_max; i++) {
+        uint64_t ref = directory_get(&object[OBJECT_HOLDERS + i]);
+        if (ref == 0 || (q->kinds >> ref_kind(ref) & 1) == 0 || ref_peer(ref) >= d->limits.peers_max)
+            continue;
+        uint32_t differ = ref_near(ref) ^ own;
+        uint32_t which = ref_is_fresh(ref, tick, fresh) ? FRESH : OTHER;
+        if (differ <= NEAR_PREFIX_MAX && ref_near(ref) != 0)
+            which = differ == 0 ? SAME_PREFIX : SAME_AS;
+        tiers[which].refs[tiers[which].count++] = ref;
+    }
+    return directory_get(&object[OBJECT_TAG]) == q->tag && directory_get(&object[OBJECT_STATE]) >= OBJECT_USED;
+}
+
+/* Up to `max` of a tier, at random. */
+static uint32_t draw(tier *t, uint64_t *random, uint64_t *refs, uint32_t max)
+{
+    uint32_t drawn = 0;
+    while (drawn < max && t->count > 0) {
+        uint32_t at = below(random, t->count);
+        refs[drawn++] = t->refs[at];
+        t->refs[at] = t->refs[--t->count];
+    }
+    return drawn;
+}
+
+/* False if that peer is gone. */
+static bool read_peer(const throng_directory *d, uint64_t ref, throng_time now, throng_addr *ret)
+{
+    directory_word *peer = directory_peer(d, ref_peer(ref));
+    uint64_t sequence = directory_get(&peer[PEER_SEQUENCE]);
+    if (sequence % 2 != 0 || life_of(sequence) != ref_life(ref))
+        return false;
+    uint64_t ip[2] = {directory_get(&peer[PEER_IP]), directory_get(&peer[PEER_IP + 1])};
+    uint64_t shape = directory_get(&peer[PEER_SHAPE]);
+    throng_time heard = directory_get(&peer[PEER_HEARD]);
+    if (directory_get(&peer[PEER_SEQUENCE]) != sequence)
+        return false;
+    memcpy(ret->ip, ip, sizeof ip);
+    ret->port = (uint16_t)shape;
+    /* A reader's clock may be a little behind. */
+    return now <= heard || now - heard <= directory_get(&directory_head(d)[HEAD_SILENCE]);
+}
+
+/* A holder may be seen twice while it is being moved. */
+static bool is_among(const uint64_t *refs, uint32_t count, uint64_t ref)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if ((refs[i] ^ ref) >> REF_PEER_SHIFT == 0)
+            return true;
+    return false;
+}
+
+typedef struct list {
+    throng_addr *addrs;
+    uint64_t refs[THRONG_DIRECTORY_HOLDERS_MAX];
+    uint32_t count;
+} list;
+
+/* Fills the list up to `upto` from one tier. The records of those drawn come from memory all at once. */
+static void take_from(const throng_directory *d, const throng_directory_query *q, tier *t, uint64_t *random,
+                      uint32_t upto, list *l)
+{
+    while (l->count < upto && t->count > 0) {
+        uint64_t refs[THRONG_DIRECTORY_HOLDERS_MAX];
+        uint32_t drawn = draw(t, random, refs, upto - l->count);
+        for (uint32_t i = 0; i < drawn; i++)
+            __builtin_prefetch(directory_peer(d, ref_peer(refs[i])));
+        for (uint32_t i = 0; i < drawn; i++) {
+            throng_addr *addr = &l->addrs[l->count];
+            if (read_peer(d, refs[i], q->now, addr) && !(q->but && throng_addr_equal(addr, q->but)) &&
+                !is_among(l->refs, l->count, refs[i]))
+                l->refs[l->count++] = refs[i];
+        }
+    }
+}
+
+uint32_t throng_directory_pick(const throng_directory *d, const throng_directory_query *q, throng_addr *ret)
+{
+    tier tiers[TIERS];
+    list l; /* its refs are set as they come */
+    uint64_t random = q->random;
+    uint32_t max = q->max < THRONG_DIRECTORY_HOLDERS_MAX ? q->max : THRONG_DIRECTORY_HOLDERS_MAX;
+    l.addrs = ret;
+    l.count = 0;
+    for (uint32_t i = 0; i < TIERS; i++)
+        tiers[i].count = 0;
+    if (q->object >= d->limits.objects_max || !sort_out(d, q, tiers))
+        return 0;
+
+    /* A quarter comes from anywhere, or a neighbourhood would keep its content to itself. Then, as far as places are
+     * left, the near ones again. */
+    uint32_t near = max - (max + 3) / 4;
+    take_from(d, q, &tiers[SAME_PREFIX], &random, near, &l);
+    take_from(d, q, &tiers[SAME_AS], &random, near, &l);
+    take_from(d, q, &tiers[FRESH], &random, max, &l);
+    take_from(d, q, &tiers[OTHER], &random, max, &l);
+    take_from(d, q, &tiers[SAME_PREFIX], &random, max, &l);
+    take_from(d, q, &tiers[SAME_AS], &random, max, &l);
+    return l.count;
+}
