@@ -9,15 +9,20 @@ size_t throng_base64url_length(size_t size)
 
 void throng_base64url_encode(char *text, const uint8_t *bytes, size_t size)
 {
-    uint32_t bits = 0;
-    unsigned held = 0;
-    for (size_t i = 0; i < size; i++) {
-        bits = bits << 8 | bytes[i];
-        for (held += 8; held >= 6; held -= 6)
-            *text++ = alphabet[bits >> (held - 6) & 63];
+    for (; size >= 3; size -= 3, bytes += 3, text += 4) {
+        uint32_t bits = (uint32_t)bytes[0] << 16 | (uint32_t)bytes[1] << 8 | bytes[2];
+        text[0] = alphabet[bits >> 18];
+        text[1] = alphabet[bits >> 12 & 63];
+        text[2] = alphabet[bits >> 6 & 63];
+        text[3] = alphabet[bits & 63];
     }
-    if (held > 0)
-        *text = alphabet[bits << (6 - held) & 63];
+    if (size == 0)
+        return;
+    uint32_t bits = (uint32_t)bytes[0] << 16 | (size == 2 ? (uint32_t)bytes[1] << 8 : 0);
+    text[0] = alphabet[bits >> 18];
+    text[1] = alphabet[bits >> 12 & 63];
+    if (size == 2)
+        text[2] = alphabet[bits >> 6 & 63];
 }
 
 static int value_of(char c)
