@@ -37,6 +37,8 @@ typedef struct serve_options {
     const char *tls_key;
     const char *state;
     const char *cache_size;
+    const char *browsers;
+    bool no_badge;
     bool print_nginx;
 } serve_options;
 
@@ -48,6 +50,8 @@ enum {
     OPTION_STATE,
     OPTION_CACHE,
     OPTION_PRINT,
+    OPTION_BROWSERS,
+    OPTION_NO_BADGE,
     OPTION_ORIGIN
 };
 
@@ -66,6 +70,9 @@ static const struct argp_option options[] = {
     {"state", OPTION_STATE, "DIR", 0,
      "keys, caches and error.log (/var/lib/throng/PORT for root, else ~/.local/state/throng/PORT)", 0},
     {"cache-size", OPTION_CACHE, "SIZE", 0, "disk for caches, with K, M, G or T (" CACHE_DEFAULT ")", 0},
+    {"browsers", OPTION_BROWSERS, "on|off", 0,
+     "whether browsers are sent to each other, too, with nothing installed (on): over HTTPS, or at localhost", 0},
+    {"no-badge", OPTION_NO_BADGE, NULL, 0, "do not show visitors that they help", 0},
     {"print-nginx", OPTION_PRINT, NULL, 0, "print the directives for an nginx of your own, and end", 0},
     {NULL, 0, NULL, 0, NULL, 0},
 };
@@ -97,6 +104,12 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_CACHE:
         o->cache_size = argument;
+        return 0;
+    case OPTION_BROWSERS:
+        o->browsers = argument;
+        return 0;
+    case OPTION_NO_BADGE:
+        o->no_badge = true;
         return 0;
     case OPTION_PRINT:
         o->print_nginx = true;
@@ -131,7 +144,7 @@ typedef struct serve {
     int lock;
     int inherit[INHERIT_MAX];
     char environment[64];
-    char text[20][PATH_MAX + 64]; /* of the children's arguments */
+    char text[24][PATH_MAX + 64]; /* of the children's arguments */
     child children[2];
     sigset_t signals;
 } serve;
@@ -156,6 +169,8 @@ static int check_quantities(serve *s)
         return usage_error("--cache-size takes bytes with K, M, G or T, and 1M at least; not", o->cache_size);
     if (strcmp(o->mode, "auto") != 0 && strcmp(o->mode, "crowd") != 0 && strcmp(o->mode, "calm") != 0)
         return usage_error("--mode takes auto, crowd or calm; not", o->mode);
+    if (strcmp(o->browsers, "on") != 0 && strcmp(o->browsers, "off") != 0)
+        return usage_error("--browsers takes on or off; not", o->browsers);
     throng_addr_text(&s->listen, s->listen_text);
     return THRONG_EXIT_OK;
 }
@@ -251,6 +266,7 @@ static serve_config config_of(const serve *s)
     static const char authorities[] = "/etc/ssl/certs/ca-certificates.crt";
     const serve_options *o = &s->options;
     bool tls = s->tls_cert[0] != '\0';
+    bool browsers = s->programs.browsers[0] != '\0' && strcmp(o->browsers, "on") == 0;
     return (serve_config){
         .module = s->programs.module,
         .user = s->user.name[0] != '\0' ? s->user.name : NULL,
@@ -266,6 +282,8 @@ static serve_config config_of(const serve *s)
         .mode = strcmp(o->mode, "crowd") == 0  ? "on"
                 : strcmp(o->mode, "calm") == 0 ? "off"
                                                : "auto",
+        .browsers = browsers ? s->programs.browsers : NULL,
+        .no_badge = o->no_badge,
         .uplink_bps = s->uplink_bps,
         .cache_bytes = s->cache_bytes,
     };
@@ -327,6 +345,7 @@ static void describe_children(serve *s)
     ARGUMENT(d, "%s", s->programs.throngd);
     ARGUMENT(d, "--board=%s/" SERVE_BOARD, s->runtime);
     ARGUMENT(d, "--control=%s/" SERVE_CONTROL_SOCKET, s->runtime);
+    ARGUMENT(d, "--signal=%s/" SERVE_SIGNAL_SOCKET, s->runtime);
     ARGUMENT(d, "--origin=unix:%s/" SERVE_ORIGIN_SOCKET, s->runtime);
     ARGUMENT(d, "--listen=%s", s->listen_text);
     ARGUMENT(d, "--uplink=%llu", (unsigned long long)s->uplink_bps);
@@ -500,7 +519,8 @@ int cmd_serve(int argc, char **argv)
         return THRONG_EXIT_MEMORY;
     }
     s->root_fd = s->lock = s->sockets[0] = s->sockets[1] = -1;
-    s->options = (serve_options){.listen = LISTEN_DEFAULT, .mode = "auto", .cache_size = CACHE_DEFAULT};
+    s->options =
+        (serve_options){.listen = LISTEN_DEFAULT, .mode = "auto", .browsers = "on", .cache_size = CACHE_DEFAULT};
     int code = argp_parse(&parser, argc, argv, 0, NULL, &s->options) == 0 ? THRONG_EXIT_OK : THRONG_EXIT_USAGE;
     if (code == THRONG_EXIT_OK)
         code = check_quantities(s);

@@ -100,6 +100,36 @@ static void write_types(const serve_config *c, FILE *out)
     fputs("    default_type application/octet-stream;\n", out);
 }
 
+static void write_browsers(const serve_config *c, FILE *out)
+{
+    if (c->browsers == NULL) {
+        fputs("    throng_browsers off;\n", out); /* workers of earlier days are told to go */
+        return;
+    }
+    fputs("    throng_browsers ", out);
+    quoted(out, c->browsers);
+    fputs(c->no_badge ? " nobadge;\n" : ";\n", out);
+}
+
+/* The address must be nginx's own word, whatever the browser says. */
+static void write_signal_location(const char *socket_directory, FILE *out)
+{
+    fprintf(out,
+            "        location = /.throng/ws {\n"
+            "            throng off;\n"
+            "            proxy_pass \"http://unix:%s\";\n"
+            "            proxy_http_version 1.1;\n"
+            "            proxy_set_header Upgrade $http_upgrade;\n"
+            "            proxy_set_header Connection upgrade;\n"
+            "            proxy_set_header Host $http_host;\n"
+            "            proxy_set_header X-Forwarded-For $remote_addr;\n"
+            "            proxy_buffer_size 4k;\n"
+            "            proxy_read_timeout 120s;\n"
+            "            proxy_send_timeout 120s;\n"
+            "        }\n",
+            socket_directory);
+}
+
 static void write_http(const serve_config *c, FILE *out)
 {
     static const char *const temporaries[] = {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"};
@@ -120,6 +150,7 @@ static void write_http(const serve_config *c, FILE *out)
           out);
     fprintf(out, "    throng %s;\n    throng_uplink %" PRIu64 ";\n", c->mode, c->uplink_bps);
     directive(out, "    throng_daemon", c->runtime, "/" SERVE_BOARD);
+    write_browsers(c, out);
 }
 
 /* Requests of one visitor's own pass by the cache, and so does what states neither validator nor freshness. A second of
@@ -197,6 +228,10 @@ static void write_listen(const serve_config *c, FILE *out)
  * for it. */
 static void write_metrics_location(const serve_config *c, FILE *out)
 {
+    char signal[4096];
+    snprintf(signal, sizeof(signal), "%s/" SERVE_SIGNAL_SOCKET, c->runtime);
+    if (c->browsers != NULL)
+        write_signal_location(signal, out);
     fprintf(out,
             "        location ^~ /.throng/ {\n"
             "            throng off;\n"
@@ -266,9 +301,17 @@ void serve_config_print_nginx(const serve_config *c, FILE *out)
             "    proxy_pass http://unix:%s/control.sock;\n"
             "}\n",
             c->runtime);
+    if (c->browsers != NULL) {
+        char signal[4096];
+        snprintf(signal, sizeof(signal), "%s/signal.sock", c->runtime);
+        fputs("\n# Visitors' browsers as peers (docs/BROWSERS.md): beside throng_daemon\n", out);
+        write_browsers(c, out);
+        fputs("# and within server { }:\n", out);
+        write_signal_location(signal, out);
+    }
     fprintf(out,
             "\n# The daemon, started as root beside nginx (it goes on as the user of nginx's workers):\n"
-            "#   throngd --board %s/throngd --control %s/control.sock --user %s \\\n"
+            "#   throngd --board %s/throngd --control %s/control.sock --signal %s/signal.sock --user %s \\\n"
             "#           --origin http://127.0.0.1 --listen %s --uplink %" PRIu64 " --state %s\n",
-            c->runtime, c->runtime, c->user != NULL ? c->user : "USER", c->listen, c->uplink_bps, c->state);
+            c->runtime, c->runtime, c->runtime, c->user != NULL ? c->user : "USER", c->listen, c->uplink_bps, c->state);
 }

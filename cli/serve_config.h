@@ -18,8 +18,10 @@ typedef struct serve_config {
     const char *mime_types; /* nginx's mime.types; NULL: a short list of our own */
     const char *tls_cert;   /* both or neither */
     const char *tls_key;
-    const char *trusted; /* authorities that an https origin is checked against; NULL: the origin is not https */
-    const char *mode;    /* "auto", "on" or "off": the throng directive */
+    const char *trusted;  /* authorities that an https origin is checked against; NULL: the origin is not https */
+    const char *mode;     /* "auto", "on" or "off": the throng directive */
+    const char *browsers; /* files of the browsers' side; NULL: browsers are no peers */
+    bool no_badge;
     uint64_t uplink_bps;
     uint64_t cache_bytes; /* kept of the origin */
 } serve_config;
@@ -27,6 +29,7 @@ typedef struct serve_config {
 /* Names within the runtime directory. */
 #define SERVE_ORIGIN_SOCKET "origin.sock"
 #define SERVE_CONTROL_SOCKET "d/control.sock"
+#define SERVE_SIGNAL_SOCKET "d/signal.sock"
 #define SERVE_BOARD "d/board"
 
 /* nginx has no way to write these characters in a path: $, and control characters. */

@@ -74,6 +74,8 @@ int site_find_programs(site_programs *ret)
         NULL};
     static const char *const types[] = {"etc/nginx/mime.types", "usr/local/nginx/conf/mime.types",
                                         "usr/local/etc/nginx/mime.types", NULL};
+    static const char *const browsers[] = {"web/www/worker.js", "../web/www/worker.js", "../share/throng/web/worker.js",
+                                           NULL};
     char self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
     if (n <= 0) {
@@ -97,6 +99,9 @@ int site_find_programs(site_programs *ret)
     }
     if (!find_in("/", types, R_OK, ret->mime_types))
         ret->mime_types[0] = '\0';
+    ret->browsers[0] = '\0';
+    if (find_in(self, browsers, R_OK, ret->browsers))
+        *strrchr(ret->browsers, '/') = '\0';
     return THRONG_EXIT_OK;
 }
 

@@ -16,6 +16,7 @@ typedef struct site_programs {
     char throngd[PATH_MAX];
     char module[PATH_MAX];
     char mime_types[PATH_MAX]; /* "" if there is none */
+    char browsers[PATH_MAX];   /* directory of the browsers' side; "" if there is none */
 } site_programs;
 
 /* nginx from PATH or the system's directories for daemons; throngd and the module from where this program lies, in a

@@ -75,7 +75,8 @@ ngx_int_t ngx_http_throng_log_handler(ngx_http_request_t *r)
     ngx_http_throng_ctx_t *ctx;
     uint64_t sent;
 
-    if (tb == NULL || tb->memory == NULL) {
+    /* What passes through a WebSocket is throngd's, who counts it. */
+    if (tb == NULL || tb->memory == NULL || (r->upstream != NULL && r->upstream->upgrade)) {
         return NGX_OK;
     }
     ctx = ngx_http_get_module_ctx(r, ngx_http_throng_module);

@@ -19,6 +19,7 @@
 #include "net/disk_error.h"
 #include "net/quantity.h"
 #include "privileges.h"
+#include "signalling.h"
 
 enum {
     CATALOG_EVERY = 2,         /* looks: 40 ms */
@@ -45,6 +46,8 @@ typedef struct daemon_state {
     throng_fetcher *fetcher;
     catalog *objects;
     control *http;
+    signalling *browsers;
+    bool was_crowd;
     budget line;
     metrics counted; /* what the catalog counts */
     uint64_t rate_bps;
@@ -123,6 +126,22 @@ static void mind_rate(daemon_state *d, throng_time now)
     throng_board_beat(&d->file.board, now);
 }
 
+static void mind_browsers(daemon_state *d)
+{
+    bool crowd = throng_board_mode(&d->file.board) == THRONG_CROWD;
+    if (d->was_crowd && !crowd)
+        signalling_off(d->browsers);
+    d->was_crowd = crowd;
+}
+
+static void carry(void *user, uint64_t browser, const uint8_t *head, size_t head_size, const uint8_t *body,
+                  size_t body_size)
+{
+    daemon_state *d = user;
+    if (d->browsers != NULL)
+        signalling_carry(d->browsers, browser, head, head_size, body, body_size);
+}
+
 static void on_look(uv_timer_t *timer)
 {
     daemon_state *d = timer->data;
@@ -133,6 +152,7 @@ static void on_look(uv_timer_t *timer)
         catalog_tick(d->objects, now);
     if (d->looks % KEYS_EVERY == 0)
         mind_keys(d);
+    mind_browsers(d);
     d->looks++;
 }
 
@@ -179,6 +199,9 @@ static void snapshot(metrics *ret, void *user)
     ret->dropped_replayed = stats.seal.replayed;
     ret->tokens_refused = stats.seed.tokens_refused;
     ret->unproven_withheld = stats.seed.unproven_withheld;
+    ret->stun_answered = stats.stun.answered;
+    ret->stun_dropped = stats.stun.dropped;
+    ret->browsers = signalling_count(d->browsers);
     ret->crowd = throng_board_mode(board) == THRONG_CROWD;
     ret->uplink_bps = throng_board_uplink_bps(board);
     ret->seed_rate_bps = d->rate_bps;
@@ -262,6 +285,8 @@ static int open_seeder(daemon_state *d)
     memcpy(config.seed.token_key, secrets.token_key, sizeof(secrets.token_key));
     explicit_bzero(&secrets, sizeof(secrets));
     config.udp.bind = d->options->listen;
+    config.carry = carry;
+    config.user = d;
     config.keys_max = sizeof(d->epochs);
     config.seed.rate_bps = d->options->uplink_bps;
     /* Every version counts, those that are being replaced with them. */
@@ -331,6 +356,31 @@ static int open_control(daemon_state *d)
     return control_new(&d->http, &config);
 }
 
+static int open_browsers(daemon_state *d)
+{
+    throng_board_secrets secrets;
+    throng_seed_config seed;
+    if (d->options->signal == NULL)
+        return SERVER_EXIT_OK;
+    throng_seed_config_default(&seed);
+    throng_board_secrets_get(&d->file.board, &secrets);
+    signalling_config config = {.loop = &d->loop,
+                                .listen = d->options->signal,
+                                .owner = d->who.owner[0] != '\0' ? d->who.owner : NULL,
+                                .browsers_max = d->options->browsers_max,
+                                .token_max_age_s = seed.token_max_age_s,
+                                .seeder = d->seeder,
+                                .stun_port = throng_seeder_local(d->seeder).port,
+                                .turn = d->options->turn,
+                                .turn_secret = d->options->turn_secret,
+                                .metrics = &d->counted};
+    memcpy(config.token_key, secrets.token_key, sizeof(config.token_key));
+    explicit_bzero(&secrets, sizeof(secrets));
+    int code = signalling_new(&d->browsers, &config);
+    explicit_bzero(config.token_key, sizeof(config.token_key));
+    return code;
+}
+
 static int open_all(daemon_state *d)
 {
     int code = privileges_find(&d->who, d->options);
@@ -356,6 +406,8 @@ static int open_all(daemon_state *d)
         code = open_catalog(d);
     if (code == SERVER_EXIT_OK)
         code = open_control(d);
+    if (code == SERVER_EXIT_OK)
+        code = open_browsers(d);
     return code;
 }
 
@@ -387,6 +439,7 @@ static void close_all(daemon_state *d)
             uv_run(&d->loop, UV_RUN_ONCE);
     }
     control_stop(d->http);
+    signalling_stop(d->browsers);
     catalog_free(d->objects);
     if (d->fetcher != NULL)
         throng_fetcher_free(d->fetcher);
@@ -396,6 +449,7 @@ static void close_all(daemon_state *d)
         while (uv_run(&d->loop, UV_RUN_ONCE) != 0) {
         }
         control_free(d->http);
+        signalling_free(d->browsers);
         uv_loop_close(&d->loop);
     }
     board_file_close(&d->file);

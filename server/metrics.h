@@ -60,6 +60,24 @@ typedef enum metrics_failure {
     X(dropped_replayed, "throng_datagrams_dropped_total", "cause=\"replayed\"", "")                                    \
     X(tokens_refused, "throng_tokens_refused_total", "", "Joins whose token was wrong or too old.")                    \
     X(unproven_withheld, "throng_unproven_withheld_total", "", "Answers withheld from unproven addresses.")            \
+    X(browser_opened, "throng_browser_connections_total", "result=\"opened\"", "WebSockets of browsers.")              \
+    X(browser_refused_origin, "throng_browser_connections_total", "result=\"foreign_origin\"", "")                     \
+    X(browser_refused_address, "throng_browser_connections_total", "result=\"address_full\"", "")                      \
+    X(browser_refused_full, "throng_browser_connections_total", "result=\"full\"", "")                                 \
+    X(browser_hellos, "throng_browser_hellos_total", "", "Browsers that were welcomed.")                               \
+    X(browser_closed_malformed, "throng_browser_closed_total", "cause=\"malformed\"", "WebSockets closed by us.")      \
+    X(browser_closed_token, "throng_browser_closed_total", "cause=\"token\"", "")                                      \
+    X(browser_closed_large, "throng_browser_closed_total", "cause=\"too_large\"", "")                                  \
+    X(browser_closed_replaced, "throng_browser_closed_total", "cause=\"replaced\"", "")                                \
+    X(browser_closed_silent, "throng_browser_closed_total", "cause=\"no_hello\"", "")                                  \
+    X(browser_signals, "throng_browser_signals_total", "result=\"relayed\"", "Signals of browsers to browsers.")       \
+    X(browser_signals_foreign, "throng_browser_signals_total", "result=\"nobody\"", "")                                \
+    X(browser_signals_limited, "throng_browser_signals_total", "result=\"limited\"", "")                               \
+    X(browser_datagrams_in, "throng_browser_datagrams_total", "way=\"in\"", "Datagrams of browsers and to them.")      \
+    X(browser_datagrams_out, "throng_browser_datagrams_total", "way=\"out\"", "")                                      \
+    X(browser_datagrams_dropped, "throng_browser_datagrams_total", "way=\"dropped\"", "")                              \
+    X(stun_answered, "throng_stun_requests_total", "result=\"answered\"", "STUN Binding requests.")                    \
+    X(stun_dropped, "throng_stun_requests_total", "result=\"dropped\"", "")                                            \
     X(fetches, "throng_origin_fetches_total", "result=\"fetched\"", "Requests to the origin, by result.")              \
     X(fetches_unchanged, "throng_origin_fetches_total", "result=\"unchanged\"", "")                                    \
     X(fetches_refused, "throng_origin_fetches_total", "result=\"not_shareable\"", "")                                  \
@@ -75,6 +93,7 @@ typedef enum metrics_failure {
     X(seed_rate_bps, "throng_seed_rate_bytes_per_second", "What the seeder may send just now.", 8)                     \
     X(objects, "throng_objects", "Objects ready to be seeded.", 1)                                                     \
     X(objects_known, "throng_objects_known", "URLs that throngd keeps an eye on, shareable or not.", 1)                \
+    X(browsers, "throng_browsers", "Browsers connected now.", 1)                                                       \
     X(peers, "throng_peers", "Peers present now, over all objects.", 1)                                                \
     X(cache_bytes, "throng_cache_bytes", "Bytes of object bodies in the state directory.", 1)                          \
     X(start_unix_ms, "throng_start_time_seconds", "When throngd started, since the Unix epoch.", 1000)

@@ -11,7 +11,18 @@
 
 const char *argp_program_version = "throngd " THRONG_VERSION;
 
-enum { OPTION_ORIGIN = 256, OPTION_UPLINK, OPTION_CACHE, OPTION_OBJECTS, OPTION_REVALIDATE, OPTION_EXPIRY };
+enum {
+    OPTION_ORIGIN = 256,
+    OPTION_UPLINK,
+    OPTION_CACHE,
+    OPTION_OBJECTS,
+    OPTION_REVALIDATE,
+    OPTION_EXPIRY,
+    OPTION_SIGNAL,
+    OPTION_BROWSERS,
+    OPTION_TURN,
+    OPTION_TURN_SECRET
+};
 
 static const struct argp_option options[] = {
     {"board", 'b', "PATH", 0, "file to share with the web server's workers (/run/throng/throngd)", 0},
@@ -26,6 +37,11 @@ static const struct argp_option options[] = {
      0},
     {"control", 'c', "PATH|PORT", 0, "socket, or port of 127.0.0.1, that answers /.throng/metrics and /.throng/status",
      0},
+    {"signal", OPTION_SIGNAL, "PATH", 0, "socket for browsers' WebSockets, which the web server proxies as /.throng/ws",
+     0},
+    {"browsers-max", OPTION_BROWSERS, "N", 0, "browsers connected at once (16384)", 0},
+    {"turn", OPTION_TURN, "URL", 0, "a TURN server for browsers that reach nobody, such as turn:HOST:3478", 0},
+    {"turn-secret", OPTION_TURN_SECRET, "FILE", 0, "the secret shared with it (coturn: use-auth-secret)", 0},
     {"user", 'u', "NAME", 0, "go on as this user, once started by root", 0},
     {"group", 'g', "NAME", 0, "group of the web server's workers, who share the board (the user's)", 0},
     {"objects-max", OPTION_OBJECTS, "N", 0, "objects at once (4096)", 0},
@@ -37,7 +53,7 @@ static const struct argp_option options[] = {
 
 typedef struct parsing {
     server_options *o;
-    const char *origin, *listen, *uplink, *cache, *objects, *revalidate, *expiry;
+    const char *origin, *listen, *uplink, *cache, *objects, *revalidate, *expiry, *browsers, *turn_secret;
 } parsing;
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
@@ -79,6 +95,18 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_REVALIDATE:
         p->revalidate = argument;
+        return 0;
+    case OPTION_SIGNAL:
+        p->o->signal = argument;
+        return 0;
+    case OPTION_BROWSERS:
+        p->browsers = argument;
+        return 0;
+    case OPTION_TURN:
+        p->o->turn = argument;
+        return 0;
+    case OPTION_TURN_SECRET:
+        p->turn_secret = argument;
         return 0;
     case OPTION_EXPIRY:
         p->expiry = argument;
@@ -125,6 +153,37 @@ static int parse_origin(server_options *o, const char *text)
     return SERVER_EXIT_OK;
 }
 
+/* The first line of a file that only the owner should read. */
+static int read_secret(const char *path, char *ret, size_t size)
+{
+    FILE *file = fopen(path, "re");
+    bool read = file != NULL && fgets(ret, (int)size, file) != NULL;
+    if (file != NULL)
+        fclose(file);
+    if (read)
+        ret[strcspn(ret, "\r\n")] = '\0';
+    if (read && ret[0] != '\0')
+        return SERVER_EXIT_OK;
+    server_complain("cannot read a secret from %s: %s", path,
+                    file == NULL ? strerror(errno) : "its first line is empty");
+    return SERVER_EXIT_KEY;
+}
+
+static int check_browsers(const parsing *p)
+{
+    server_options *o = p->o;
+    if (!parse_number(p->browsers, 1, 1 << 20, 1, &o->browsers_max))
+        return refuse("--browsers-max takes a number from 1 to 1048576", p->browsers);
+    if (o->turn != NULL && strncmp(o->turn, "turn:", 5) != 0 && strncmp(o->turn, "turns:", 6) != 0)
+        return refuse("--turn takes turn:HOST[:PORT] or turns:HOST[:PORT]", o->turn);
+    if ((o->turn == NULL) != (p->turn_secret == NULL)) {
+        server_complain("--turn and --turn-secret go together");
+        return SERVER_EXIT_USAGE;
+    }
+    return p->turn_secret != NULL ? read_secret(p->turn_secret, o->turn_secret, sizeof(o->turn_secret))
+                                  : SERVER_EXIT_OK;
+}
+
 static int check(const parsing *p)
 {
     server_options *o = p->o;
@@ -144,7 +203,8 @@ static int check(const parsing *p)
         server_complain("--origin is missing: where does the web server answer? Such as --origin http://127.0.0.1");
         return SERVER_EXIT_USAGE;
     }
-    return parse_origin(o, p->origin);
+    int code = check_browsers(p);
+    return code != SERVER_EXIT_OK ? code : parse_origin(o, p->origin);
 }
 
 int server_options_parse(server_options *ret, int argc, char **argv)
@@ -166,7 +226,8 @@ int server_options_parse(server_options *ret, int argc, char **argv)
                  .cache = "1G",
                  .objects = "4096",
                  .revalidate = "1",
-                 .expiry = "24"};
+                 .expiry = "24",
+                 .browsers = "16384"};
     argp_err_exit_status = SERVER_EXIT_USAGE;
     if (argp_parse(&parser, argc, argv, 0, NULL, &p) != 0)
         return SERVER_EXIT_USAGE;

@@ -9,10 +9,14 @@
 typedef struct server_options {
     const char *board;   /* path of the board to make */
     const char *control; /* path of the local HTTP socket, or "127.0.0.1:PORT"; NULL: none */
-    const char *state;   /* directory: key, manifests, bodies */
-    const char *key;     /* file of the site's Ed25519 key; NULL: site.key in the state directory */
-    const char *user;    /* whom to become; NULL: nobody else */
-    const char *group;   /* of the board and the control socket; NULL: the user's */
+    const char *signal;  /* path of the socket for browsers' WebSockets; NULL: no browsers */
+    const char *turn;    /* URL of a TURN server for them; NULL: none */
+    char turn_secret[256];
+    uint32_t browsers_max;
+    const char *state; /* directory: key, manifests, bodies */
+    const char *key;   /* file of the site's Ed25519 key; NULL: site.key in the state directory */
+    const char *user;  /* whom to become; NULL: nobody else */
+    const char *group; /* of the board and the control socket; NULL: the user's */
     /* The web server: a URL without path, or the path of a socket on which it speaks plain HTTP. */
     char origin_url[512];
     const char *origin_socket; /* NULL: none */

@@ -53,6 +53,26 @@ static void write_for_a_directory_serves_it_with_paths_quoted(void **state)
     free(text);
 }
 
+static void write_with_browsers_proxies_their_socket_with_the_address_of_nginx_own(void **state)
+{
+    serve_config config = files;
+    char *text = written(&config);
+    assert_true(has(text, "    throng_browsers off;\n"));
+    assert_false(has(text, "/.throng/ws"));
+    free(text);
+    config.browsers = "/share/web";
+    text = written(&config);
+    assert_true(has(text, "    throng_browsers \"/share/web\";\n"));
+    assert_true(has(text, "location = /.throng/ws {\n"));
+    assert_true(has(text, "proxy_pass \"http://unix:/run/here/d/signal.sock\";\n"));
+    assert_true(has(text, "proxy_set_header X-Forwarded-For $remote_addr;\n"));
+    free(text);
+    config.no_badge = true;
+    text = written(&config);
+    assert_true(has(text, "    throng_browsers \"/share/web\" nobadge;\n"));
+    free(text);
+}
+
 static void write_for_an_origin_caches_without_the_nopush_stall(void **state)
 {
     serve_config config = files;
@@ -122,6 +142,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(write_for_a_directory_serves_it_with_paths_quoted),
+        cmocka_unit_test(write_with_browsers_proxies_their_socket_with_the_address_of_nginx_own),
         cmocka_unit_test(write_for_an_origin_caches_without_the_nopush_stall),
         cmocka_unit_test(write_with_a_certificate_speaks_tls_to_visitors_alone),
         cmocka_unit_test(origin_fits_takes_scheme_host_port_and_path_alone),
