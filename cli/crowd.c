@@ -291,6 +291,23 @@ static void complete_if_all_is_here(throng_crowd *crowd)
     throng_transfer_complete(transfer, crowd->geometry.size);
 }
 
+static const char *why_unverified(const throng_crowd *crowd, const char *otherwise)
+{
+    throng_peer_stats stats;
+    throng_peer_stats_get(crowd->peer, &stats);
+    if (crowd->hashes != NULL) {
+        return "some hashes did not come";
+    }
+    switch (stats.manifest_error) {
+    case 0:
+        return otherwise;
+    case THRONG_ERR_TAMPERED:
+        return "the manifest was tampered with: it does not match its hash";
+    default:
+        return throng_error_text(stats.manifest_error);
+    }
+}
+
 /* HTTP brought all, but not all can be verified: the manifest or a page of hashes never came. That is what plain HTTP
  * would have given, and it is told apart (verified: false). */
 static void complete_unverified(throng_crowd *crowd, throng_time now)
@@ -303,9 +320,13 @@ static void complete_unverified(throng_crowd *crowd, throng_time now)
     if (busy || !all || written == 0 || !hopeless || now - crowd->last_progress < MANIFEST_PATIENCE) {
         return;
     }
-    if (throng_sink_is_stream(transfer->sink)) {
-        throng_crowd_give_up(crowd, "its manifest does not come");
+    const char *why = why_unverified(crowd, "no manifest came");
+    if (throng_sink_is_stream(transfer->sink) || transfer->options->key_given) {
+        throng_crowd_give_up(crowd, why);
         return;
+    }
+    if (!transfer->options->silent) {
+        throng_complain("%s: unverified, as over plain HTTP: %s", transfer->shown_url, why);
     }
     crowd->origin_bytes += crowd->geometry.size - crowd->verified_bytes;
     crowd->verified_bytes = crowd->geometry.size;
@@ -349,13 +370,8 @@ static void on_tick(uv_timer_t *timer)
 static void on_manifest(throng_peer *peer, const throng_hash *object, const throng_manifest *manifest, void *user)
 {
     throng_crowd *crowd = user;
-    const throng_get_options *options = crowd->transfer->options;
     const uint8_t *bytes = NULL;
     size_t size = 0;
-    if (options->key_given && memcmp(manifest->public_key, options->key, THRONG_PUBLIC_KEY_SIZE) != 0) {
-        throng_crowd_give_up(crowd, throng_error_text(THRONG_ERR_WRONG_KEY));
-        return;
-    }
     if (throng_node_manifest(throng_peer_node(peer), object, &bytes, &size, &crowd->hashes) == 0) {
         throng_store_set_hashes(crowd->store, crowd->hashes);
     }
@@ -381,7 +397,8 @@ static void on_stuck(throng_peer *peer, const throng_hash *object, int error, vo
     crowd->stuck = true;
     throng_race_stuck(&crowd->race, true);
     if (crowd->hashes == NULL) {
-        throng_crowd_give_up(crowd, error == 0 ? "nobody there answers" : throng_error_text(error));
+        throng_crowd_give_up(crowd,
+                             error == 0 ? "nobody there answers" : why_unverified(crowd, throng_error_text(error)));
     }
 }
 
@@ -549,6 +566,7 @@ static int open_peer(throng_crowd *crowd)
     throng_peer_config config;
     throng_peer_config_default(&config, THRONG_PROFILE_THRONG);
     config.node.objects_max = 1;
+    config.pinned_key = options->key_given ? options->key : NULL;
     config.node.upload_limit_bps = options->rate_limit_bps;
     config.node.download_limit_bps = options->rate_limit_bps;
     config.node.public_only = !throng_addr_is_private(&crowd->transfer->server);

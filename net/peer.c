@@ -44,6 +44,7 @@ struct throng_peer {
     bool left;
     bool verify_now; /* enough units wait */
     uint64_t thread_size_bytes_min;
+    int manifest_error;
     bool pinned;
     uint8_t pinned_key[THRONG_PUBLIC_KEY_SIZE];
     throng_peer_hooks hooks;
@@ -141,6 +142,8 @@ static void on_manifest(throng_peer *peer, hosted *h, const throng_event *event,
     throng_manifest manifest;
     int result = throng_manifest_check(&manifest, peer->hasher, event->manifest.bytes, event->manifest.size, &h->object,
                                        peer->pinned ? peer->pinned_key : NULL, (uint64_t)time(NULL));
+    if (result < 0)
+        peer->manifest_error = result;
     throng_node_complete(peer->node, now, event->request, result);
     const uint8_t *bytes;
     size_t size;
@@ -493,6 +496,7 @@ void throng_peer_stats_get(const throng_peer *peer, throng_peer_stats *ret)
     }
     throng_node_stats_get(peer->node, &ret->node);
     throng_endpoint_stats(peer->endpoint, &ret->seal, &ret->udp);
+    ret->manifest_error = peer->manifest_error;
 }
 
 throng_addr throng_peer_local(const throng_peer *peer)

@@ -84,6 +84,7 @@ typedef struct throng_peer_stats {
     throng_node_stats node;
     throng_seal_stats seal;
     throng_udp_stats udp;
+    int manifest_error; /* why the last manifest that came was refused; 0: none was */
 } throng_peer_stats;
 
 void throng_peer_stats_get(const throng_peer *peer, throng_peer_stats *ret);

@@ -11,7 +11,7 @@ http {
     access_log tmp/access.log;
     client_body_temp_path tmp/1; proxy_temp_path tmp/2; fastcgi_temp_path tmp/3; uwsgi_temp_path tmp/4; scgi_temp_path tmp/5;
     server {
-        listen 127.0.0.1:$1;
+        listen ${HOST:-127.0.0.1}:$1;
         root www;
         location = /.identity { return 200 "$PWD"; }
         location /slow/ { alias www/; limit_rate 1m; }
@@ -24,7 +24,7 @@ END
 nginx_answers() {
     kill -0 "$NGINX" 2>/dev/null || return 0 # it died: let the caller see
     # Ours, and not another's on that port while ours still tries to bind.
-    [ "$(curl -s -m 5 "http://127.0.0.1:$PORT/.identity")" = "$PWD" ]
+    [ "$(curl -s -m 5 "http://${HOST:-127.0.0.1}:$PORT/.identity")" = "$PWD" ]
 }
 
 run_nginx() {
@@ -34,14 +34,14 @@ run_nginx() {
     await 10 nginx_answers
 }
 
-# Starts nginx on a free port; sets NGINX (its process) and URL.
+# Starts nginx on a free port of $HOST (127.0.0.1); sets NGINX (its process) and URL.
 start_nginx() {
     mkdir -p www tmp
     for try in 1 2 3 4 5 6 7 8; do
         new_port
         run_nginx
         if kill -0 "$NGINX" 2>/dev/null; then
-            URL=http://127.0.0.1:$PORT
+            URL=http://${HOST:-127.0.0.1}:$PORT
             return 0
         fi
     done
