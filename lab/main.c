@@ -123,6 +123,8 @@ static bool read_scenario(lab_scenario *ret, const arguments *a)
         snprintf(seed, sizeof seed, "run.seed=%.40s", a->seed);
         result = lab_scenario_set(ret, seed, error);
     }
+    if (ret->clients == LAB_CLIENTS_BITTORRENT)
+        ret->loops = 1; /* one program runs them all */
     if (result == 0)
         result = lab_scenario_check(ret, a->path, error);
     if (result < 0)

@@ -19,9 +19,13 @@ note() {
     sed 's/^/# /' "$1"
 }
 
-short() {
-    exec "$lab" "$scenario" --throng "$throng" --json --set run.duration="$1" --set run.warmup=0 --set run.nodes=30 \
-        --set object.size=32K --set server.mode=crowd
+bittorrent=$(dirname "$scenario")/../bittorrent
+
+short() { # duration, options
+    duration=$1
+    shift
+    exec "$lab" "$scenario" --throng "$throng" --bittorrent "$bittorrent" --json --set run.duration="$duration" \
+        --set run.warmup=0 --set run.nodes=30 --set object.size=32K --set server.mode=crowd "$@"
 }
 
 descendants() { # of a process, itself first
@@ -80,7 +84,7 @@ if [ "$code" -eq 77 ]; then
     echo "1..0 # SKIP $(head -n 1 "$out/err")"
     exit 0
 fi
-echo "1..8"
+echo "1..9"
 
 short 4s >"$out/json" 2>"$out/err" &
 driver=$!
@@ -113,6 +117,21 @@ wait "$driver" 2>/dev/null
 driver=
 wait_until_gone && result ok "nothing is left after kill -9 of the driver" ||
     result "not ok" "nothing is left after kill -9 of the driver"
+
+if /usr/bin/python3 -c 'import libtorrent' 2>/dev/null; then
+    short 4s --set clients.kind=bittorrent --set arrivals.rate=2 >"$out/json" 2>"$out/err" &
+    driver=$!
+    wait "$driver"
+    driver=
+    if jq -e '.arrived > 2 and .completed == .arrived and .clients.received_sum.tcp > 32768' "$out/json" >/dev/null; then
+        result ok "clients of BitTorrent complete in the same nodes"
+    else
+        result "not ok" "clients of BitTorrent complete in the same nodes"
+        note "$out/err"
+    fi
+else
+    result ok "clients of BitTorrent complete in the same nodes # SKIP no python3-libtorrent"
+fi
 
 refused() { # what is told, what it is
     "$lab" "$out/bad.scenario" --throng "$throng" >"$out/json" 2>"$out/err"
