@@ -631,6 +631,10 @@ void throng_crowd_enter(throng_transfer *transfer, throng_time ask_time)
     crowd->plain_fd = throng_sink_take_plain(transfer->sink, &crowd->plain_size);
     throng_exit code = throng_sink_open_crowd(transfer->sink, &crowd->object, &geometry);
     crowd->store = throng_sink_store(transfer->sink);
+    if (code != THRONG_EXIT_OK && throng_sink_is_stream(transfer->sink)) {
+        throng_crowd_give_up(crowd, throng_sink_problem(transfer->sink)); /* plain HTTP needs no spool */
+        return;
+    }
     if (code != THRONG_EXIT_OK) {
         throng_transfer_fail_sink(transfer, code);
         return;

@@ -214,13 +214,6 @@ void throng_sink_free(throng_sink *sink)
 
 /* ---- bytes in order ---- */
 
-static throng_exit open_store(throng_sink *sink, const throng_store_config *config)
-{
-    int error = throng_store_open(&sink->store, config);
-    sink->left_over = false;
-    return error == 0 ? THRONG_EXIT_OK : fail_disk(sink, error);
-}
-
 throng_exit throng_sink_open_plain(throng_sink *sink, int64_t size, const char *validator, bool keep)
 {
     throng_store_config config;
@@ -239,9 +232,10 @@ throng_exit throng_sink_open_plain(throng_sink *sink, int64_t size, const char *
     config.size_known =
         size >= 0 && throng_geometry_init(&config.geometry, (uint64_t)size, THRONG_CHUNK_SIZE_DEFAULT) == 0;
     sink->plain = true;
-    throng_exit code = open_store(sink, &config);
-    sink->position = code == THRONG_EXIT_OK ? throng_store_first_bytes(sink->store) : 0;
-    return code;
+    int error = throng_store_open(&sink->store, &config);
+    sink->left_over = false;
+    sink->position = error == 0 ? throng_store_first_bytes(sink->store) : 0;
+    return error == 0 ? THRONG_EXIT_OK : fail_disk(sink, error);
 }
 
 static throng_exit write_stream(throng_sink *sink, const uint8_t *bytes, size_t size)
@@ -331,7 +325,13 @@ throng_exit throng_sink_open_crowd(throng_sink *sink, const throng_hash *object,
     config.sync = false; /* as curl does: the disk need not have it all before the next command begins */
     sink->plain = false;
     sink->size = (int64_t)geometry->size;
-    return open_store(sink, &config);
+    int error = throng_store_open(&sink->store, &config);
+    sink->left_over = false;
+    if (error != 0 && sink->stream) {
+        return fail(sink, THRONG_EXIT_WRITE, "no temporary file at %s: %s", sink->folder,
+                    throng_disk_error_text(error));
+    }
+    return error == 0 ? THRONG_EXIT_OK : fail_disk(sink, error);
 }
 
 int throng_sink_take_plain(throng_sink *sink, uint64_t *ret_size)

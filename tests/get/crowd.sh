@@ -3,7 +3,7 @@
 . "$(dirname "$0")/harness.sh"
 
 run_site() {
-    "$THRONG" serve www --listen "127.0.0.1:$PORT" --mode crowd --uplink "$1" --state "$PWD/state" >site.out 2>site.err &
+    "$THRONG" serve www --listen "${HOST:-127.0.0.1}:$PORT" --mode crowd --uplink "$1" --state "$PWD/state" >site.out 2>site.err &
     NGINX=$!
     await 30 site_answers
 }
@@ -19,7 +19,7 @@ start_site() {
         new_port
         run_site "$1"
         if kill -0 "$NGINX" 2>/dev/null; then
-            URL=http://127.0.0.1:$PORT
+            URL=http://${HOST:-127.0.0.1}:$PORT
             return 0
         fi
     done
@@ -67,6 +67,21 @@ test_crowd_of_several_serve_each_other() {
     cat out? | jq -se '(map(.uploaded) | add) >= (map(.from.peers) | add)'
 }
 
+test_crowd_over_ipv6_serves_each_other() {
+    HOST='[::1]'
+    make_file big 1000
+    start_site 10m
+    await_directions big
+    "$THRONG" get --stay 600 --json -o got1 "$URL/big" >out1 2>err1 &
+    stay=$!
+    await 30 test -e got1
+    exits 0 "$THRONG" get --mode crowd --json -o got2 "$URL/big"
+    kill -INT $stay
+    wait $stay
+    cmp got2 www/big
+    jq -e '.verified and .from.peers > 0' out
+}
+
 test_crowd_to_stdout_comes_in_order() {
     make_file big 2000
     start_site 100m
@@ -78,6 +93,17 @@ test_crowd_to_stdout_comes_in_order() {
 # public_key: the site's, as its manifests tell it.
 public_key() {
     "$THRONG" status --json "$URL" | jq -er .public_key
+}
+
+test_crowd_to_stdout_without_room_for_a_spool_comes_over_http() {
+    make_file big 2000
+    start_site 100m
+    await_directions big
+    mkdir disk
+    unshare -m true 2>/dev/null || return 0
+    exits 0 unshare -m sh -c 'mount -t tmpfs -o size=1m tmpfs disk && TMPDIR=$PWD/disk exec "$@"' - "$THRONG" get "$URL/big"
+    cmp out www/big
+    says 'no temporary file'
 }
 
 test_crowd_with_the_right_key_is_verified() {

@@ -2,6 +2,7 @@
 # throng get given manifests that are wrong, and directions that lead where they must not: by a seeder of our own, and an
 # nginx that names it.
 . "$(dirname "$0")/harness.sh"
+SELF=$(realpath "$0")
 ROGUE=$(realpath "${2:?the rogue_site program}")
 
 # start_rogue KIND [PEER]: directions at /crowd, for the file ./www/big; sets URL.
@@ -60,6 +61,47 @@ test_rogue_ipv6_seeder_is_met() {
     start_rogue right
     exits 0 "$THRONG" get --json --mode crowd -o got "$URL/crowd"
     jq -e '.verified and .from.seeder == .bytes' out
+}
+
+# Prints to ./heard what comes to a UDP port of the loopback; sets LISTENER.
+listen() {
+    new_port
+    LISTENER=127.0.0.1:$PORT
+    python3 -c 'import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.1", int(sys.argv[1])))
+print("listening", flush=True)
+while True: print(len(s.recv(2000)), flush=True)' "$PORT" >heard 2>/dev/null &
+    HEARS=$!
+    await 10 test -s heard
+}
+
+# The peer that directions name is the listener. How many datagrams it heard goes to ./count.
+fetch_past_listener() {
+    make_file big 300
+    listen
+    start_rogue right "$LISTENER"
+    EXTRA="$EXTRA $HEARS"
+    exits 0 "$THRONG" get --json --mode crowd -o got "$URL/crowd"
+    jq -e '.verified' out
+    grep -c '^[0-9]' heard >count || :
+}
+
+test_rogue_private_peer_named_by_a_private_server_is_met() {
+    fetch_past_listener
+    [ "$(cat count)" -gt 0 ]
+}
+
+# In a network of its own, where loopback has a public address, too.
+test_rogue_private_peer_named_by_a_public_server_is_left_alone() {
+    unshare -n true 2>/dev/null || return 0
+    unshare -n sh -c 'ip link set lo up && ip addr add 9.9.9.9/32 dev lo && HOST=9.9.9.9 TESTS=within_public sh "$@"' - \
+        "$SELF" "$THRONG" "$ROGUE" | tee /dev/stderr | grep -q '^ok 1'
+}
+
+within_public() {
+    fetch_past_listener
+    same "$(cat count)" 0
 }
 
 run_all
