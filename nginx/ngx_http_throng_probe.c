@@ -29,13 +29,12 @@ static ngx_uint_t ngx_http_throng_readable(ngx_file_info_t *fi)
     return (fi->st_mode & (fi->st_uid == uid ? S_IRUSR : fi->st_gid == getegid() ? S_IRGRP : S_IROTH)) != 0;
 }
 
-/* True if a probe may be worth while: a capable client asks for a whole file in a crowd. */
-static ngx_uint_t ngx_http_throng_may_probe(ngx_http_request_t *r, ngx_http_throng_board_t *tb)
+/* True if a look may be worth while: a capable client asks for a whole file in a crowd. */
+static ngx_uint_t ngx_http_throng_may_look(ngx_http_request_t *r, ngx_http_throng_board_t *tb)
 {
     ngx_http_core_loc_conf_t *clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
-    if (r->method != NGX_HTTP_GET || r->error_page || r->uri.data[r->uri.len - 1] == '/' ||
-        clcf->open_file_cache != NULL) {
+    if (r->method != NGX_HTTP_GET || r->error_page || r->uri.data[r->uri.len - 1] == '/') {
         return 0;
     }
 #if (NGX_HAVE_OPENAT)
@@ -168,20 +167,22 @@ static ngx_int_t ngx_http_throng_probe(ngx_http_request_t *r)
 static ngx_int_t ngx_http_throng_look(ngx_http_request_t *r, ngx_http_throng_board_t *tb)
 {
     ngx_http_throng_ctx_t *ctx = ngx_http_get_module_ctx(r, ngx_http_throng_module);
+    ngx_http_core_loc_conf_t *clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
     throng_board_entry entry;
     ngx_int_t rc = NGX_DECLINED;
 
-    if (r != r->main || (ctx != NULL && !ctx->held) || !ngx_http_throng_may_probe(r, tb) ||
+    if (r != r->main || (ctx != NULL && !ctx->held) || !ngx_http_throng_may_look(r, tb) ||
         ngx_http_throng_is_fetch(r, tb)) {
         return NGX_DECLINED;
     }
     if (ngx_http_throng_stat(r) == NGX_OK) {
-        if (ngx_http_throng_published(r, tb, &entry)) {
+        if (!ngx_http_throng_published(r, tb, &entry)) {
+            if (ngx_http_throng_is_worth_holding(r, tb)) {
+                rc = ngx_http_throng_hold(r, tb);
+            }
+        } else if (clcf->open_file_cache == NULL) {
             return ngx_http_throng_probe(r);
-        }
-        if (ngx_http_throng_is_worth_holding(r, tb)) {
-            rc = ngx_http_throng_hold(r, tb);
-        }
+        } /* else to open it costs little, and nginx may see another version there for a moment */
     }
     ngx_http_clean_header(r);
     return rc;

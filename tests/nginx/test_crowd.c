@@ -29,6 +29,12 @@ static int set_up_unknown(void **state)
     return set_up_with(state, CROWD, "", "");
 }
 
+/* As `throng serve` writes it. */
+static int set_up_unknown_cached(void **state)
+{
+    return set_up_with(state, CROWD "open_file_cache max=100;", "", "");
+}
+
 static void crowd_of_an_object_unknown_is_held_until_it_is_published_and_then_directed(void **state)
 {
     enum { MANY = 20 };
@@ -109,6 +115,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(crowd_of_an_object_unknown_is_held_until_it_is_published_and_then_directed,
                                         set_up_unknown, tear_down),
+        cmocka_unit_test_setup_teardown(crowd_of_an_object_unknown_is_held_until_it_is_published_and_then_directed,
+                                        set_up_unknown_cached, tear_down),
         cmocka_unit_test_setup_teardown(crowd_of_an_object_never_published_is_held_a_moment_and_served, set_up_unknown,
                                         tear_down),
         cmocka_unit_test_setup_teardown(crowd_of_clients_that_leave_while_held_leaves_nothing_behind, set_up_unknown,
