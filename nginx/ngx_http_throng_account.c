@@ -61,6 +61,9 @@ void ngx_http_throng_account(ngx_http_request_t *r, ngx_http_throng_ctx_t *ctx, 
     line = throng_line_bytes(sent, first) - (ctx->sent == 0 ? 0 : throng_line_bytes(ctx->sent, first));
     ngx_http_throng_sent(tb->counters, sent - ctx->sent, line);
     ctx->sent = sent;
+    /* Calm responses of one go are not here: short, and gone before they could matter in a crowd. */
+    throng_budget_charge(throng_board_line(&tb->board), ngx_http_throng_now(), throng_board_uplink_bps(&tb->board),
+                         line);
     if (ctx->reserved) {
         charge = line > ctx->prepaid ? line - ctx->prepaid : 0;
         ctx->prepaid -= line - charge;

@@ -6,19 +6,29 @@ enum {
     NGX_HTTP_THRONG_PAYLOAD = 15,    /* sixteenths of the room; headers of TCP and IP take the rest */
     NGX_HTTP_THRONG_STEP_MS = 100,   /* how much is sent at once */
     NGX_HTTP_THRONG_STEP_MIN = 4096, /* bytes of it */
+    NGX_HTTP_THRONG_FIRST = 1448,    /* bytes that go at once: many may begin in the same moment */
     NGX_HTTP_THRONG_PACE_MIN = 2048, /* bytes a second; slower is no service */
 };
 
+#define NGX_HTTP_THRONG_WAITING (50 * THRONG_MS)
+#define NGX_HTTP_THRONG_WAITING_MUCH (250 * THRONG_MS)
+
 /* What all ordinary responses of a crowd may take together: the reserved share, or nearly the line while the seeder has
- * little to send. */
+ * little to send. Directions and refusals can't be put off, bodies can: they have the reserved share alone once a
+ * little waits for the line, and the least there is once more does. */
 static uint64_t ngx_http_throng_room(ngx_http_throng_ctx_t *ctx, ngx_http_throng_board_t *tb)
 {
     uint64_t room = atomic_load_explicit(&tb->counters->http_room_bps, memory_order_relaxed);
+    throng_budget *line = throng_board_line(&tb->board);
+    throng_time now = ngx_http_throng_now();
 
-    return room > ctx->reserve_bps ? room : ctx->reserve_bps;
+    if (!throng_budget_open(line, now, NGX_HTTP_THRONG_WAITING_MUCH)) {
+        return ctx->reserve_bps / NGX_HTTP_THRONG_PACES;
+    }
+    return room > ctx->reserve_bps && throng_budget_open(line, now, NGX_HTTP_THRONG_WAITING) ? room : ctx->reserve_bps;
 }
 
-/* The least that a response is given, bytes a second. */
+/* What each response is charged in advance, and has if no more share the reserve than fill it: bytes a second. */
 static size_t ngx_http_throng_pace_min(ngx_http_throng_ctx_t *ctx)
 {
     size_t pace = ctx->reserve_bps / 8 / NGX_HTTP_THRONG_PACES;
@@ -30,13 +40,13 @@ void ngx_http_throng_grant(ngx_http_request_t *r, ngx_http_throng_ctx_t *ctx, ng
 {
     throng_time now = ngx_http_throng_now();
     uint32_t sharing = throng_turnout_look(throng_board_turnout(&tb->board), now, &ctx->marked);
-    size_t least = ngx_http_throng_pace_min(ctx), rate;
+    size_t rate;
     int64_t most;
 
     ctx->room_bps = ngx_http_throng_room(ctx, tb);
     rate = ctx->room_bps / 8 * NGX_HTTP_THRONG_PAYLOAD / 16 / sharing;
-    if (rate < least) {
-        rate = least;
+    if (rate < NGX_HTTP_THRONG_PACE_MIN) {
+        rate = NGX_HTTP_THRONG_PACE_MIN;
     }
     if (ctx->own_limit != 0 && rate > ctx->own_limit) {
         rate = ctx->own_limit;
@@ -71,7 +81,7 @@ void ngx_http_throng_pace(ngx_http_request_t *r, ngx_http_throng_ctx_t *ctx, ngx
 
     ctx->own_limit = r->limit_rate_set ? r->limit_rate : ngx_http_complex_value_size(r, clcf->limit_rate, 0);
     ctx->reserved = 1;
-    ctx->credit = NGX_HTTP_THRONG_STEP_MIN;
+    ctx->credit = NGX_HTTP_THRONG_FIRST;
     ctx->granted = (uint64_t)r->connection->sent;
     ctx->paced_at = ngx_current_msec;
     ngx_http_throng_grant(r, ctx, tb);

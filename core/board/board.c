@@ -282,6 +282,11 @@ throng_budget *throng_board_budget(const throng_board *board)
     return &board_head(board)->budget;
 }
 
+throng_budget *throng_board_line(const throng_board *board)
+{
+    return &board_head(board)->line;
+}
+
 throng_turnout *throng_board_turnout(const throng_board *board)
 {
     return &board_head(board)->turnout;

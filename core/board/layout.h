@@ -40,6 +40,7 @@ typedef struct board_header {
 
     _Alignas(BOARD_LINE) throng_board_counters counters;
     _Alignas(BOARD_LINE) throng_budget budget;
+    throng_budget line;
     throng_turnout turnout;
     _Alignas(BOARD_LINE) throng_load load;
 

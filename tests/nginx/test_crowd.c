@@ -107,6 +107,73 @@ static void crowd_of_clients_that_leave_while_held_leaves_nothing_behind(void **
     assert_int_equal(got.status, 200);
 }
 
+static int set_up_rush(void **state)
+{
+    set_up_with(state, "throng on; throng_uplink 4m; throng_daemon @DIR@/board;", "", "");
+    publish(*state, PORT, "/film");
+    return 0;
+}
+
+enum { RUSH = 120, RUSH_LINE = 4000000 / 8, RUSH_SLOT_MS = 50, RUSH_SLOTS = 60 };
+
+/* Opens what is asked for in this slot: one in four wants directions, the others cannot follow any. */
+static int rush_ask(int n)
+{
+    static const char capable[] = "GET /film HTTP/1.1\r\nHost: example.org\r\nThrong: 1\r\nConnection: close\r\n\r\n";
+    static const char other[] = "GET /film HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n";
+    const char *request = n % 4 == 0 ? capable : other;
+    int fd = site_connect(PORT);
+    assert_true(fd >= 0);
+    assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+    return fd;
+}
+
+/* Reads whatever comes until `until`. */
+static void rush_read(struct pollfd *fds, int count, throng_time until)
+{
+    static char drain[65536];
+    throng_time now;
+
+    while ((now = site_now()) < until && poll(fds, (nfds_t)count, (int)((until - now) / THRONG_MS)) >= 0)
+        for (int i = 0; i < count; i++)
+            if (fds[i].revents != 0 && recv(fds[i].fd, drain, sizeof drain, MSG_DONTWAIT) == 0) {
+                close(fds[i].fd);
+                fds[i].fd = -1;
+            }
+}
+
+/* Forty a second for three seconds, the seeder idle, so that nearly the line is left to HTTP: bodies that began when
+ * there was room must yield to those who come, and no second of twenty slots may pass the line by 5 %. */
+static void crowd_rush_of_bodies_directions_and_refusals_never_passes_the_line(void **state)
+{
+    fixture *f = *state;
+    throng_board_counters *counters = throng_board_counters_of(&f->board);
+    struct pollfd fds[RUSH];
+    uint64_t sent[RUSH_SLOTS + 1];
+    throng_time start = site_now();
+    int count = 0;
+
+    atomic_store(&counters->http_room_bps, RUSH_LINE * 8 / 100 * 95);
+    for (int slot = 0; slot < RUSH_SLOTS; slot++) {
+        sent[slot] = counter(&counters->http_line_bytes);
+        throng_board_beat(&f->board, site_now());
+        while (count < RUSH * (slot + 1) / RUSH_SLOTS) {
+            fds[count] = (struct pollfd){.fd = rush_ask(count), .events = POLLIN};
+            count++;
+        }
+        rush_read(fds, count, start + (throng_time)(slot + 1) * RUSH_SLOT_MS * THRONG_MS);
+    }
+    sent[RUSH_SLOTS] = counter(&counters->http_line_bytes);
+    for (int i = 0; i < count; i++)
+        if (fds[i].fd >= 0)
+            close(fds[i].fd);
+    for (int slot = 20; slot <= RUSH_SLOTS; slot++)
+        assert_true(sent[slot] - sent[slot - 20] <= RUSH_LINE / 100 * 105);
+    assert_true(sent[RUSH_SLOTS] > RUSH_LINE); /* and is used */
+    assert_true(counter(&counters->refused) > 0);
+    assert_true(counter(&counters->directions) > RUSH / 8);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2)
@@ -118,6 +185,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(crowd_of_an_object_unknown_is_held_until_it_is_published_and_then_directed,
                                         set_up_unknown_cached, tear_down),
         cmocka_unit_test_setup_teardown(crowd_of_an_object_never_published_is_held_a_moment_and_served, set_up_unknown,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(crowd_rush_of_bodies_directions_and_refusals_never_passes_the_line, set_up_rush,
                                         tear_down),
         cmocka_unit_test_setup_teardown(crowd_of_clients_that_leave_while_held_leaves_nothing_behind, set_up_unknown,
                                         tear_down),

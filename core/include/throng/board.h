@@ -237,6 +237,7 @@ typedef struct throng_board_counters {
 THRONG_API throng_board_counters *throng_board_counters_of(const throng_board *board);
 THRONG_API throng_load *throng_board_load(const throng_board *board);
 THRONG_API throng_budget *throng_board_budget(const throng_board *board);   /* of the reserved share */
+THRONG_API throng_budget *throng_board_line(const throng_board *board);     /* of the whole line: what HTTP sends */
 THRONG_API throng_turnout *throng_board_turnout(const throng_board *board); /* of the responses under way from it */
 
 #endif
