@@ -28,7 +28,7 @@
 #include <throng/directory.h>
 
 enum {
-    THRONG_BOARD_VERSION = 4,
+    THRONG_BOARD_VERSION = 5,
     THRONG_BOARD_OBJECTS_MAX = 1 << 20,
     THRONG_BOARD_WANTS_MAX = 4096,
     THRONG_BOARD_HOST_MAX = 255,
