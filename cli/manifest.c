@@ -165,7 +165,7 @@ static throng_exit show(const struct manifest_options *options, const uint8_t *b
     int error = throng_manifest_decode(&manifest, bytes, size);
     if (error != 0) {
         throng_complain("%s: %s", options->subject,
-                        error == THRONG_ERR_VERSION ? throng_error_text(error) : "not a manifest");
+                        error == THRONG_ERR_VERSION ? "not a manifest of a version that is known" : "not a manifest");
         return THRONG_EXIT_UNVERIFIED;
     }
     if (throng_hasher_new(&hasher) != 0) {

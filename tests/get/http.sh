@@ -260,6 +260,32 @@ test_get_key_without_a_manifest_exits_91_before_the_content() {
     exits 22 "$THRONG" get --key "$(printf %064d 7)" "$URL/none"
 }
 
+test_get_key_when_a_manifest_may_come_later_waits_for_it_but_not_on_stdout() {
+    make_file big 300
+    echo 'location = /later { add_header Throng later; rewrite ^ /big break; }' >locations
+    start_nginx
+    exits 91 "$THRONG" get --key "$(printf %064d 7)" "$URL/later"
+    [ ! -s out ]
+    exits 91 "$THRONG" get --key "$(printf %064d 7)" -o got "$URL/later"
+    says 'nothing signed with --key'
+    absent got
+}
+
+test_manifest_at_a_url_is_fetched_over_http_shown_and_verified() {
+    make_file big 300
+    "$THRONG" keygen -o key >public
+    "$THRONG" manifest --sign key www/big >made
+    start_nginx
+    exits 0 "$THRONG" manifest --key "$(cat public)" "$URL/big.manifest"
+    grep -q '^verdict: good$' out
+    exits 91 "$THRONG" manifest --key "$(printf %064d 7)" "$URL/big.manifest"
+    says 'another key'
+    exits 91 "$THRONG" manifest "$URL/.identity"
+    says 'not a manifest'
+    exits 22 "$THRONG" manifest "$URL/none"
+    says 404
+}
+
 test_get_max_time_exits_28() {
     make_file big 3000
     start_nginx
