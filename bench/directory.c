@@ -10,6 +10,8 @@
 #include <throng/board.h>
 #include <time.h>
 
+#include "small.h"
+
 enum { PEERS_NAMED = 10, ROUND = 20000, ROUNDS = 15 };
 
 typedef struct bench {
@@ -146,8 +148,9 @@ static int compare(const void *a, const void *b)
 
 int main(int argc, char **argv)
 {
-    bench b = {.objects = argc > 1 ? (uint32_t)atoi(argv[1]) : 1000000,
-               .peers = argc > 2 ? (uint32_t)atoi(argv[2]) : 1000000,
+    uint32_t most = bench_small() ? 10000 : 1000000;
+    bench b = {.objects = argc > 1 ? (uint32_t)atoi(argv[1]) : most,
+               .peers = argc > 2 ? (uint32_t)atoi(argv[2]) : most,
                .random = 1};
     throng_board_limits limits;
     throng_board_secrets secrets;

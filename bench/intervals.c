@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "small.h"
+
 /* A universe in which random insertions and removals of such lengths settle at about that many intervals. */
 enum { UNIVERSE = 530000, INTERVALS = 10000, LENGTH_MAX = 50, LARGEST = 8, CHECKED_OPERATIONS = 50000 };
 
@@ -317,7 +319,7 @@ int main(int argc, char **argv)
 {
     static sets s;
     static size_t held_bytes;
-    double seconds = argc > 1 ? atof(argv[1]) : 0.5;
+    double seconds = argc > 1 ? atof(argv[1]) : bench_small() ? 0.01 : 0.5;
     throng_alloc alloc = {.resize = resize, .user = &held_bytes};
     require(throng_intervals_new(&s.tree, &alloc, UNIVERSE) == 0, "out of memory");
     uint64_t sums[CONTENDERS];

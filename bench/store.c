@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "small.h"
+
 enum { UNITS_OPEN = 64, UNIT = 16 * 1024 };
 
 static void require(bool condition, const char *what)
@@ -79,7 +81,7 @@ static double measure_floor(const char *path, uint64_t size, const uint8_t *byte
 int main(int argc, char **argv)
 {
     static uint8_t bytes[UNIT];
-    uint64_t size = (argc > 2 ? strtoull(argv[2], NULL, 10) : 1024) << 20;
+    uint64_t size = (argc > 2 ? strtoull(argv[2], NULL, 10) : bench_small() ? 16 : 1024) << 20;
     char path[1024];
     throng_hasher *hasher;
     throng_hash hash;

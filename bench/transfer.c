@@ -19,6 +19,8 @@
 #include "net/seeder.h"
 #include "net/store.h"
 
+#include "small.h"
+
 enum { PATH_BYTES = 512 };
 
 static void fail(const char *what, int error)
@@ -217,7 +219,7 @@ static void print(const outcome *o, uint64_t size, uint32_t chunk_size, double s
 
 int main(int argc, char **argv)
 {
-    uint64_t size = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000000;
+    uint64_t size = argc > 1 ? strtoull(argv[1], NULL, 10) : bench_small() ? 10000000 : 1000000000;
     uint32_t chunk_size = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : THRONG_CHUNK_SIZE_DEFAULT;
     const char *folder = argc > 3 ? argv[3] : "/dev/shm";
     if (size == 0 || argc > 4) {

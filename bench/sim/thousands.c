@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include "../../sim/sim.h"
+#include "../small.h"
 
 int main(int argc, char **argv)
 {
@@ -11,6 +12,10 @@ int main(int argc, char **argv)
     char error[SIM_ERROR_MAX];
     if (argc != 2 || sim_scenario_read(&scenario, argv[1], error) < 0) {
         fprintf(stderr, "bench-sim: %s\n", argc != 2 ? "give a scenario" : error);
+        return 2;
+    }
+    if (bench_small() && sim_scenario_set(&scenario, "run.duration=1s", error) < 0) {
+        fprintf(stderr, "bench-sim: %s\n", error);
         return 2;
     }
     /* Tit-for-tat is checked for one client in 64: a check that a test makes for all. */
