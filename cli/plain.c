@@ -119,8 +119,8 @@ static bool is_throng_uri(const char *location)
     return location != NULL && strncasecmp(location, "throng:", 7) == 0;
 }
 
-/* Plain content can't be held against --key. Directions, and with them a manifest, may still come; for a stream too late,
- * since it has passed on what came by then. */
+/* Plain content can't be held against --key. Directions, and with them a manifest, may still come; for a stream too
+ * late, since it has passed on what came by then. */
 static bool key_is_hopeless(throng_transfer *transfer, bool later)
 {
     if (!transfer->options->key_given || (later && !throng_sink_is_stream(transfer->sink))) {
