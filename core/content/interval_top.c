@@ -1,6 +1,6 @@
 #include "interval_top.h"
 
-enum { TOP_MAX = 64 };
+enum { TOP_MAX = 64, BLOCK = 8 };
 
 /* Orders intervals, and children of a node by the longest interval below them: longer first, then lower first. Ranges
  * of children of one level don't overlap, so their ends order them as well as their intervals would. */
@@ -44,24 +44,46 @@ static void top_add(top *t, uint64_t rank, void *node)
         t->least = t->ranks[t->max - 1];
 }
 
+/* The shortest length that may still pass. */
+static uint32_t length_to_pass(const top *t)
+{
+    return (uint32_t)(t->least >> 32);
+}
+
+/* Is one of a block's intervals at least so long? Nearly always none is: asked without a branch on the data, so that
+ * compilers vectorise it, it costs a fraction of ranking each. */
+static bool any_as_long(const uint32_t *firsts, const uint32_t *ends, uint32_t length)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < BLOCK; i++)
+        found |= ends[i] - firsts[i] >= length;
+    return found;
+}
+
+static void top_try(top *t, uint32_t length, uint32_t end, void *node)
+{
+    uint64_t rank = rank_of(length, end);
+    if (rank > t->least)
+        top_add(t, rank, node);
+}
+
 static void top_add_children(top *t, const throng_tree_inner *node)
 {
-    for (uint32_t i = 0; i < node->count; i++) {
-        uint64_t rank = rank_of(node->longest[i], node->ends[i]);
-        if (rank > t->least)
-            top_add(t, rank, node->children[i]);
-    }
+    for (uint32_t i = 0; i < node->count; i++)
+        top_try(t, node->longest[i], node->ends[i], node->children[i]);
 }
 
 static void top_add_leaf(top *t, throng_tree_leaf *leaf)
 {
     const uint32_t *firsts = leaf->keys;
     const uint32_t *ends = throng_tree_leaf_ends(leaf);
-    for (uint32_t i = 0; i < leaf->count; i++) {
-        uint64_t rank = rank_of(ends[i] - firsts[i], ends[i]);
-        if (rank > t->least)
-            top_add(t, rank, NULL);
-    }
+    uint32_t at = 0;
+    for (; at + BLOCK <= leaf->count; at += BLOCK)
+        if (any_as_long(firsts + at, ends + at, length_to_pass(t)))
+            for (uint32_t i = at; i < at + BLOCK; i++)
+                top_try(t, ends[i] - firsts[i], ends[i], NULL);
+    for (; at < leaf->count; at++)
+        top_try(t, ends[at] - firsts[at], ends[at], NULL);
 }
 
 /* Level by level: the `max` longest intervals lie below the `max` best nodes of each level. */
