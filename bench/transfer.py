@@ -1,10 +1,12 @@
 #!/usr/bin/python3
-"""One seeder, one peer, loopback, beside its limit and its rivals in the same run.
+"""One seeder, one `throng get`, loopback, beside its limit and its rivals in the same run.
 
 usage: transfer.py BUILD [--bytes N] [--folder DIR] [--utp]
 
-Runs bench-transfer (sealed, verified, written), bench-datagrams (the bare loop that is the limit), curl from nginx, and
-with --utp libtorrent's uTP (package python3-libtorrent). Prints one line of JSON.
+Runs the programs as they are: `throng serve` (nginx with the module, throngd) in crowd mode and `throng get
+--mode=crowd`, which takes all from throngd's seeder, sealed, verified, written. Beside that bench-transfer (the same code
+without programs about it), bench-datagrams (the bare loop that is the limit), curl from nginx, and with --utp
+libtorrent's uTP (package python3-libtorrent). Prints one line of JSON.
 """
 import argparse
 import json
@@ -72,6 +74,65 @@ def curl_from_nginx(folder, size):
         shutil.rmtree(home)
 
 
+def wait_for_line(path, words, deadline_s):
+    deadline = time.monotonic() + deadline_s
+    while time.monotonic() < deadline:
+        with open(path, encoding="utf-8") as f:
+            if words in f.read():
+                return
+        time.sleep(0.02)
+    sys.exit(f"transfer.py: no '{words}' within {deadline_s} s; see {path}")
+
+
+def get_once(build, url, path):
+    """One `throng get`: its result, its processor time, its largest resident size."""
+    command = [f"{build}/throng", "get", "--mode=crowd", "--silent", "--json", "-o", path, url]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    line = child.stdout.read()
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != 0:
+        sys.exit(f"transfer.py: throng get failed: {line}")
+    os.unlink(path)
+    return json.loads(line), usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+
+
+def get_from_throngd(build, folder, size):
+    """Gbit/s of `throng get` from throngd, once the manifest is made: from its start to the whole file."""
+    home = tempfile.mkdtemp(dir=folder)
+    os.chmod(home, 0o755)
+    os.mkdir(f"{home}/site")
+    os.mkdir(f"{home}/state", 0o777)
+    os.chmod(f"{home}/state", 0o777)  # throngd serves as another user
+    make_file(f"{home}/site/object", size)
+    port = free_port()
+    command = [f"{build}/throng", "serve", "--listen", f"127.0.0.1:{port}", "--mode=crowd", "--uplink=100g"]
+    command += [f"--state={home}/state", f"{home}/site"]
+    with open(f"{home}/serve.log", "w", encoding="utf-8") as log:
+        serve = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        wait_for_line(f"{home}/serve.log", "ready", 20)
+        url = f"http://127.0.0.1:{port}/object"
+        deadline = time.monotonic() + 60
+        while get_once(build, url, f"{home}/got")[0]["from"]["seeder"] == 0:  # who asks first has the manifest made
+            if time.monotonic() > deadline:
+                sys.exit("transfer.py: throngd made no manifest within a minute")
+        make_file(f"{home}/got", size)  # memory is ready then, as bench-transfer has it
+        os.unlink(f"{home}/got")
+        got, cpu, resident = get_once(build, url, f"{home}/got")
+        if not got["verified"] or got["from"]["seeder"] != size:
+            sys.exit(f"transfer.py: not all of it came from the seeder: {got}")
+        return {
+            "get_gbit_s": round(size * 8 / got["seconds"] / 1e9, 2),
+            "get_cpu_s": round(cpu, 2),
+            "get_resident_max_bytes": resident,
+        }
+    finally:
+        serve.terminate()
+        serve.wait()
+        shutil.rmtree(home)
+
+
 def utp_session(lt, port):
     return lt.session(
         {
@@ -128,6 +189,7 @@ def main():
     result["limit_gbit_s"] = limit["offload_1024"]
     result["limit_single_gbit_s"] = limit["single_1024"]
     result["share_of_limit"] = round(result["gbit_s"] / limit["offload_1024"], 2)
+    result.update(get_from_throngd(options.build, options.folder, options.bytes))
     result["curl_from_nginx_gbit_s"] = round(curl_from_nginx(options.folder, options.bytes), 2)
     if options.utp:
         result["libtorrent_utp_gbit_s"] = round(utp(options.folder, options.bytes // 10), 2)
