@@ -30,3 +30,22 @@ export function makeDirections(object, peers = [], sender = randomBytes(4).readU
         uint(1, 1), Buffer.alloc(16), randomBytes(12), uint(1, 2), uint(0, 1), ...(peers.length ? [uint(peers.length, 1), ...addresses] : [])]);
     return "throng:" + bytes.toString("base64url");
 }
+
+/** docs/SIGNALLING.md, section 6: the page and what it pulls in; small ones bundled, large ones by id. */
+export function makePageObject(path, objects) {
+    const entries = [], bodies = [];
+    let at = 0;
+    for (const o of objects) {
+        const entry = { path: o.path, headers: o.headers, size: o.bytes.length };
+        if (o.bytes.length <= 16384) {
+            Object.assign(entry, { at });
+            bodies.push(o.bytes);
+            at += o.bytes.length;
+        } else
+            Object.assign(entry, { chunk: o.chunk, id: o.id.toString("base64url") });
+        entries.push(entry);
+    }
+    const index = Buffer.from(JSON.stringify({ v: 1, path, objects: entries }));
+    const page = makeObject(Buffer.concat([uint(index.length, 4), index, ...bodies]), { path: "page:" + path, headers: "" });
+    return { ...page, page: true, alone: objects };
+}

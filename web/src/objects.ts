@@ -69,6 +69,11 @@ export class Objects {
         this.places_.set(e.path, place);
     }
 
+    /** Whether a path is known, or may be in an index that is on its way. */
+    may(path: string): boolean {
+        return this.places_.has(path) || this.reading_.size > 0;
+    }
+
     /** Where a path's bytes are or will be; waits while an index is on its way. */
     async find(path: string): Promise<Place | null> {
         while (!this.places_.has(path) && this.reading_.size)

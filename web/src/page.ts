@@ -69,11 +69,11 @@ function parseHeaders(text: string): [string, string][] {
 async function serve(objects: Objects, ask: Ask, port: MessagePort): Promise<void> {
     if (ask.d && !objects.follow(ask.throng, JSON.parse(ask.d)))
         return port.postMessage(0);
+    port.postMessage(objects.may(ask.throng) ? 1 : 0);
     const place = await objects.find(ask.throng);
     const from = ask.from || 0;
     if (!place || from >= Math.max(place.size, 1))
         return port.postMessage(0);
-    port.postMessage(1);
     const end = Math.min(ask.to ?? place.size, place.size);
     const headers = place.headers ?? (await place.content.described);
     const answer: Answer = { headers: parseHeaders(headers), from, end, size: place.size };

@@ -7,8 +7,8 @@ import type { Answer, Ask } from "./port";
 
 declare const self: ServiceWorkerGlobalScope;
 
-/* The window says at once whether it knows a path; bytes may take longer, since a crowded line is slow. */
-const KNOWN_WITHIN_MS = 1500, FIRST_WITHIN_MS = 8000, NEXT_WITHIN_MS = 8000;
+/* The window says at once whether it may have a path; bytes may take longer, since a crowded line is slow. */
+const ALIVE_WITHIN_MS = 1000, FIRST_WITHIN_MS = 8000, NEXT_WITHIN_MS = 8000;
 const PREFIX = "/.throng/", BUSY_TRIES = 6, WAIT_MAX_S = 4;
 
 function late<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
@@ -143,7 +143,7 @@ async function fromCrowd(request: Request, path: string, directions?: string): P
     const lines = (await windows()).map((client) => new Line(client, ask));
     const picked = await new Promise<[Line, Answer] | null>((resolve) => {
         const all = lines.map(async (line) => {
-            if ((await line.next(KNOWN_WITHIN_MS)) !== 1)
+            if ((await line.next(ALIVE_WITHIN_MS)) !== 1)
                 return;
             const answer = await line.next(FIRST_WITHIN_MS);
             if (answer && typeof answer === "object")
@@ -201,7 +201,7 @@ async function answer(request: Request, path: string): Promise<Response> {
 
 /* A document that comes without the bootstrap page means that there is no crowd: calm again, switched off, or taken out. */
 async function navigate(event: FetchEvent): Promise<Response> {
-    const response = ((await event.preloadResponse) as Response | undefined) || (await fetch(event.request));
+    const response = await fetch(event.request);
     const plain = response.type === "basic" && response.ok && response.headers.get("Throng") !== "bootstrap";
     if (plain && /^text\/html/.test(response.headers.get("Content-Type") || ""))
         event.waitUntil(end());
@@ -218,8 +218,8 @@ async function end(): Promise<void> {
 }
 
 self.addEventListener("install", () => void self.skipWaiting());
-self.addEventListener("activate", (event) =>
-    event.waitUntil(Promise.all([self.clients.claim(), self.registration.navigationPreload?.enable()])));
+/* No navigation preload: it would fetch every document of the frame a second time. */
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 
 self.addEventListener("fetch", (event) => {
     const request = event.request, url = new URL(request.url);
