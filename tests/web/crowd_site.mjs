@@ -83,7 +83,7 @@ export class CrowdSite {
         const able = this.crowd && request.method === "GET" && !/throng=off/.test(h.cookie || "") && !h.range && !file.private;
         const object = this.objects.get(path);
         const directions = () => JSON.stringify({ d: makeDirections(object), page: object.page ? 1 : 0, badge: 1 });
-        if (able && h["sec-fetch-mode"] === "navigate" && h["sec-fetch-dest"] === "document" && file.type === "text/html") {
+        if (able && h["sec-fetch-mode"] === "navigate" && h["sec-fetch-dest"] === "document" && file.type.startsWith("text/html")) {
             const html = readFileSync(join(built, "www", "bootstrap.html"), "utf8").replace("%THRONG%", directions);
             response.writeHead(200, { "Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store", "X-Frame-Options": "DENY", Throng: "bootstrap" });
             return response.end(html);

@@ -1,0 +1,211 @@
+// A visitor of a page in a crowd gets it, from whomever, whatever goes wrong.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { fetched, launch, openSite, sample, until, visit, visitor } from "./browser.mjs";
+import { sha256 } from "./objects.mjs";
+
+let browser;
+before(async () => (browser = await launch()));
+after(() => browser.close());
+
+const hex = (bytes) => sha256(bytes).toString("hex");
+
+async function withSite(options, run, files) {
+    const site = await openSite(options, files);
+    const pages = [];
+    const come = async (visitorOptions) => {
+        const page = await visitor(browser, visitorOptions);
+        pages.push(page);
+        return page;
+    };
+    try {
+        await run(site, come);
+        for (const page of pages)
+            assert.deepEqual(page.problems, []);
+    } finally {
+        await Promise.all(pages.map((page) => page.context().close()));
+        site.close();
+    }
+}
+
+test("first visit shows the page at its own address without a byte of it over HTTP", () => withSite({}, async (site, come) => {
+    const page = await come(), frame = await visit(page, site.url + "/");
+    assert.equal(page.url(), site.url + "/");
+    await until(async () => (await page.title()) === "First", "the title");
+    assert.equal(await frame.locator("h1").evaluate((e) => getComputedStyle(e).color), "rgb(1, 2, 3)");
+    assert.equal(await frame.evaluate(() => document.documentElement.dataset.code), "ran");
+    const big = await fetched(frame, "/big.bin");
+    assert.equal(big.hash, hex(site.files["/big.bin"].bytes));
+    assert.equal(big.type, "application/octet-stream");
+    assert.equal(site.served, 0);
+}));
+
+test("second visitor gets the page from the first when the seeder has stopped", () => withSite({}, async (site, come) => {
+    const first = await visit(await come(), site.url + "/");
+    await fetched(first, "/big.bin");
+    site.seeds = false;
+    const page = await come(), frame = await visit(page, site.url + "/");
+    assert.equal((await fetched(frame, "/big.bin")).hash, hex(site.files["/big.bin"].bytes));
+    const stats = await page.stats();
+    assert.equal(stats.fromSeeder, 0);
+    assert.ok(stats.fromPeers >= 600000, JSON.stringify(stats));
+    assert.equal(site.served, 0);
+}));
+
+test("repeat visit and a page of the same site go by the same worker", () => withSite({}, async (site, come) => {
+    const page = await come();
+    await visit(page, site.url + "/");
+    const frame = await visit(page, site.url + "/two.html");
+    await until(async () => (await page.title()) === "Second", "the title");
+    assert.equal(await frame.locator("h1").textContent(), "second");
+    assert.equal(site.served, 0);
+}));
+
+test("range of an object is answered with 206 and just those bytes", () => withSite({}, async (site, come) => {
+    const frame = await visit(await come(), site.url + "/");
+    const bytes = site.files["/big.bin"].bytes;
+    const part = await fetched(frame, "/big.bin", { Range: "bytes=100000-100999" });
+    assert.deepEqual([part.status, part.size, part.range], [206, 1000, "bytes 100000-100999/600000"]);
+    assert.equal(part.hash, hex(bytes.subarray(100000, 101000)));
+    const tail = await fetched(frame, "/big.bin", { Range: "bytes=599000-" });
+    assert.equal(tail.hash, hex(bytes.subarray(599000)));
+}));
+
+test("what may not be shared, and what is not there, comes from the server as it is", () => withSite({}, async (site, come) => {
+    const frame = await visit(await come(), site.url + "/");
+    assert.equal((await fetched(frame, "/secret.html")).size, site.files["/secret.html"].bytes.length);
+    assert.equal((await fetched(frame, "/none")).status, 404);
+}));
+
+test("neighbour that closes in mid-transfer costs the page nothing", () => withSite({}, async (site, come) => {
+    const leaver = await come();
+    await fetched(await visit(leaver, site.url + "/"), "/big.bin");
+    const page = await come();
+    const frame = await visit(page, site.url + "/");
+    await until(async () => (await page.stats()).opened > 0, "a channel");
+    await leaver.close();
+    assert.equal((await fetched(frame, "/big.bin")).hash, hex(site.files["/big.bin"].bytes));
+}));
+
+test("neighbour that lies is found out and the page is whole", () => withSite({}, async (site, come) => {
+    const liar = await come();
+    /* It passes every bit on but one: a data channel that sends something else than it is told to. */
+    await liar.addInitScript(() => {
+        const send = RTCDataChannel.prototype.send;
+        RTCDataChannel.prototype.send = function (data) {
+            const bytes = new Uint8Array(data);
+            if (bytes.length > 900)
+                bytes[bytes.length - 1] ^= 1;
+            return send.call(this, bytes);
+        };
+    });
+    await fetched(await visit(liar, site.url + "/"), "/big.bin");
+    const page = await come(), frame = await visit(page, site.url + "/");
+    assert.equal((await fetched(frame, "/big.bin")).hash, hex(site.files["/big.bin"].bytes));
+    const stats = await page.stats();
+    assert.ok(stats.unitsFailed > 0, JSON.stringify(stats));
+}));
+
+test("neighbour that sends garbage and floods is survived", () => withSite({}, async (site, come) => {
+    const rude = await come();
+    await rude.addInitScript(() => {
+        const send = RTCDataChannel.prototype.send;
+        RTCDataChannel.prototype.send = function (data) {
+            for (let i = 0; i < 20; i++)
+                send.call(this, crypto.getRandomValues(new Uint8Array(1 + (i * 997) % 1300)));
+            send.call(this, new Uint8Array([0x80, ...new Array(40).fill(0x41)]));
+            send.call(this, "text");
+            return send.call(this, data);
+        };
+    });
+    await fetched(await visit(rude, site.url + "/"), "/big.bin");
+    const page = await come(), frame = await visit(page, site.url + "/");
+    assert.equal((await fetched(frame, "/big.bin")).hash, hex(site.files["/big.bin"].bytes));
+    const stats = await page.stats();
+    assert.ok(stats.malformed + stats.refused > 0, JSON.stringify(stats));
+}));
+
+test("signals out of form are refused and counted", () => withSite({}, async (site, come) => {
+    await visit(await come(), site.url + "/");
+    let turn = 0;
+    const nonsense = ["", "o|1|a|b|c|d", "x".repeat(2000), "a|1|2|3|4|5", "c|1|host 1 evil\r\na=x 2", "o|" + "|".repeat(300)];
+    site.mangle = () => nonsense[turn++ % nonsense.length];
+    const page = await come(), frame = await visit(page, site.url + "/");
+    assert.equal((await fetched(frame, "/big.bin")).hash, hex(site.files["/big.bin"].bytes));
+    assert.equal((await page.stats()).opened, 0);
+}));
+
+test("visitor without WebSocket gets the page over HTTP", () => withSite({}, async (site, come) => {
+    site.noSockets = true;
+    const frame = await visit(await come(), site.url + "/");
+    assert.equal(await frame.locator("h1").textContent(), "first");
+    assert.ok(site.served > 0);
+}));
+
+test("deploy with its script, its core or its worker missing shows the plain page", async () => {
+    for (const missing of [/throng\.js$/, /core\.wasm$/, /worker\.js$/])
+        await withSite({}, async (site, come) => {
+            site.broken = (name) => missing.test(name);
+            const page = await come();
+            await page.goto(site.url + "/");
+            await page.locator("h1").waitFor();
+            assert.equal(await page.title(), "First");
+            page.problems = [];
+        });
+});
+
+test("calm, there is not a request more than the page's own, and no worker", () => withSite({ crowd: false }, async (site, come) => {
+    const page = await come();
+    await page.goto(site.url + "/");
+    await page.waitForLoadState("networkidle");
+    assert.equal(site.requests.filter((r) => r.path.startsWith("/.throng")).length, 0);
+    assert.equal(site.sockets.size, 0);
+    assert.equal(await page.evaluate(async () => (await navigator.serviceWorker.getRegistrations()).length), 0);
+}));
+
+test("crowd over or switched off, the next navigation ends the worker", () => withSite({}, async (site, come) => {
+    const page = await come();
+    await visit(page, site.url + "/");
+    site.crowd = false;
+    await page.goto(site.url + "/two.html");
+    await page.locator("h1").waitFor();
+    await until(() => page.evaluate(async () => (await navigator.serviceWorker.getRegistrations()).length === 0), "no registration");
+    const before = site.requests.length;
+    await page.goto(site.url + "/two.html");
+    await page.locator("h1").waitFor();
+    assert.ok(site.requests.slice(before).every((r) => !r.path.startsWith("/.throng")));
+}));
+
+test("visitor who opts out by the badge gets the plain page from then on", () => withSite({}, async (site, come) => {
+    const page = await come();
+    await visit(page, site.url + "/");
+    await page.locator("#throng-badge summary").click();
+    await page.locator("#throng-badge a").click();
+    await page.locator("h1").waitFor();
+    assert.equal(await page.evaluate(() => document.cookie), "throng=off");
+    await page.goto(site.url + "/");
+    await page.locator("h1").waitFor();
+}));
+
+test("eight visitors at once all get every byte and none gives more than it got", () => withSite({}, async (site, come) => {
+    const pages = await Promise.all(Array.from({ length: 8 }, () => come()));
+    await Promise.all(pages.map(async (page) => {
+        const frame = await visit(page, site.url + "/");
+        assert.equal((await fetched(frame, "/big.bin")).hash, hex(site.files["/big.bin"].bytes));
+    }));
+    for (const page of pages) {
+        const stats = await page.stats();
+        assert.ok(stats.uploaded <= stats.fromPeers + stats.fromSeeder, JSON.stringify(stats));
+    }
+    assert.equal(site.served, 0);
+}));
+
+test("page's own headers are kept, and those against frames do not hide it", async () => {
+    const files = sample();
+    files["/"].headers = { "Content-Security-Policy": "script-src 'none'; frame-ancestors 'none'", "X-Frame-Options": "DENY", "X-Own": "kept" };
+    await withSite({}, async (site, come) => {
+        const frame = await visit(await come(), site.url + "/");
+        assert.equal(await frame.locator("h1").textContent(), "first");
+        assert.equal(await frame.evaluate(() => document.documentElement.dataset.code), undefined);
+    }, files);
+});
