@@ -40,7 +40,7 @@ const define = { CORE_URL: JSON.stringify(`/.throng/${coreName.slice(0, 12)}/cor
 const page = bundle("page.ts", { ...private_, format: "iife", define });
 const worker = bundle("worker.ts", { ...private_, format: "iife" });
 const build = hash(page).toString("hex").slice(0, 12);
-const html = readFileSync(join(source, "src", "bootstrap.html"), "utf8").replaceAll("%BUILD%", build).replaceAll("%CORE%", coreName.slice(0, 12)).replace(/\n\s*/g, "\n").trim() + "\n";
+const html = readFileSync(join(source, "src", "bootstrap.html"), "utf8").replaceAll("%BUILD%", build).replace(/\n\s*/g, "\n").trim() + "\n";
 put(join(dir, "www", "bootstrap.html"), html);
 putCompressed(join(dir, "www", "worker.js"), worker);
 putCompressed(join(dir, "www", build, "throng.js"), page);

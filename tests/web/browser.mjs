@@ -27,6 +27,7 @@ export async function visit(page, url) {
     await page.goto(url);
     await page.shown().locator("body").waitFor({ state: "attached" });
     const frame = page.frames().find((f) => f.parentFrame() === page.mainFrame());
+    await until(() => frame.url().startsWith("http"), "a document in the frame");
     await frame.waitForLoadState("load");
     return frame;
 }

@@ -5,5 +5,6 @@ export type { CoreOptions, Directions, Stats } from "./core";
 export { Mesh } from "./mesh";
 export { Peer } from "./peer";
 export type { PeerOptions } from "./peer";
+export { CoreShare } from "./share";
 export { ServerSocket } from "./signalling";
 export type { Signalling, SignallingHost, Welcome } from "./signalling";

@@ -7,7 +7,7 @@
  *   c | nonce | candidates                                          further candidates
  * Candidates are apart by ";", each "type priority address port". UDP alone. */
 
-const LINKS_MAX = 40, OPEN_WITHIN_MS = 8000, GATHER_MS = 50, AGAIN_MS = 1000, QUEUE_BYTES = 65536;
+const LINKS_MAX = 40, OPEN_WITHIN_MS = 8000, GATHER_MS = 50, AGAIN_MS = 1000, QUEUE_BYTES = 1 << 20;
 const RELAY = 0x80, RELAY_BURST = 16, RELAY_PER_S = 4, TEXT_MAX = 1024, CANDIDATES_MAX = 16;
 
 export interface MeshHost {

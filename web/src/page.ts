@@ -5,6 +5,7 @@ import { Frame } from "./frame";
 import { Objects } from "./objects";
 import { Peer } from "./peer";
 import type { Answer, Ask } from "./port";
+import { CoreShare } from "./share";
 import { ServerSocket } from "./signalling";
 
 const CONTROLLED_WITHIN_MS = 4000, LOOP_MS = 10000, LOOP_MAX = 4;
@@ -98,8 +99,10 @@ async function start(): Promise<void> {
     const directions = JSON.parse(document.getElementById("throng")!.textContent!);
     const socket = new ServerSocket(location.origin.replace(/^http/, "ws") + "/.throng/ws");
     const controlled = within(worker(), CONTROLLED_WITHIN_MS);
-    const module = await WebAssembly.compileStreaming(fetch(CORE_URL));
-    const peer = new Peer(module, socket, { host: location.hostname });
+    const peer = new Peer(socket, { host: location.hostname, other: (from, bytes) => share.received(from, bytes) });
+    const share = new CoreShare(CORE_URL, CORE_HASH, peer.mesh);
+    peer.connect(directions.d);
+    peer.begin(await share.load(peer.named));
     const objects = new Objects(peer);
     objects.follow(here(), directions);
     navigator.serviceWorker.onmessage = ({ data, ports }) => {
@@ -119,5 +122,5 @@ async function start(): Promise<void> {
     Object.assign(self, { throng: { stats: () => ({ ...peer.stats(), messages: socket.messages }) } });
 }
 
-declare const CORE_URL: string;
+declare const CORE_URL: string, CORE_HASH: string; /* of the build */
 start().catch(plain);

@@ -11,13 +11,19 @@ const OBJECT_BYTES_MAX = 256 << 20, TIMER_MAX_MS = 1000;
 
 export interface PeerOptions extends CoreOptions {
     iceServers?: RTCIceServer[];
+    /** Messages of neighbours that are not for the core: their first byte is 0x81 or more. */
+    other?: (peer: bigint, payload: Uint8Array) => void;
     /** The page's host, whose STUN server the welcome names by its port. */
     host?: string;
 }
 
 export class Peer {
     readonly mesh: Mesh;
-    private core_: Core;
+    /** Named by the server with its welcome. */
+    readonly named: Promise<bigint[]>;
+    private named_!: (peers: bigint[]) => void;
+    private core_!: Core; /* once begun */
+    private begun_ = false;
     private signalling_: Signalling;
     private options_: PeerOptions;
     private contents_ = new Map<number, Content>();
@@ -25,30 +31,46 @@ export class Peer {
     private next_ = 1;
     private timer_: ReturnType<typeof setTimeout> | undefined;
     private ice_: RTCIceServer[];
-    private started_ = false;
     private early_: Uint8Array[] = [];
     private welcomed_ = false;
     private left_ = false;
 
-    constructor(module: WebAssembly.Module, signalling: Signalling, options: PeerOptions = {}) {
-        this.core_ = new Core(module, options);
+    constructor(signalling: Signalling, options: PeerOptions = {}) {
+        this.named = new Promise((resolve) => (this.named_ = resolve));
         this.signalling_ = signalling;
         this.options_ = options;
         this.ice_ = options.iceServers || [];
         this.mesh = new Mesh({
             received: (peer, payload) => {
-                this.core_.receive(this.now_(), peer, payload);
-                this.pump_();
+                if (payload[0]! >= 0x80)
+                    options.other?.(peer, payload);
+                else
+                    this.heard_(peer, payload);
             },
             signal: (to, text) => signalling.signal(to, text),
-            closed: (peer) => {
-                /* BYE, in its name: what was asked of it is asked of others. */
-                this.core_.receive(this.now_(), peer, new Uint8Array([9]));
-                this.pump_();
-            },
+            /* BYE, in its name: what was asked of it is asked of others. */
+            closed: (peer) => this.heard_(peer, new Uint8Array([9])),
             iceServers: () => this.ice_,
-            introducer: (peer) => this.core_.introducer(peer),
+            introducer: (peer) => (this.begun_ ? this.core_.introducer(peer) : 0n),
         });
+    }
+
+    /** Goes to the server, as the one to whom it gave these directions. */
+    connect(uri: string): void {
+        this.signalling_.start(uri, this);
+    }
+
+    /** From here on there is a core. */
+    begin(module: WebAssembly.Module): void {
+        this.core_ = new Core(module, this.options_);
+        this.begun_ = true;
+    }
+
+    private heard_(peer: bigint, payload: Uint8Array): void {
+        if (!this.begun_)
+            return;
+        this.core_.receive(this.now_(), peer, payload);
+        this.pump_();
     }
 
     private now_(): number {
@@ -58,13 +80,7 @@ export class Peer {
     /** Wants the object that directions name. Null: they are not in order. The object is shared from then on. */
     join(uri: string): Content | null {
         const directions = this.core_.directions(uri);
-        if (!directions)
-            return null;
-        if (!this.started_) {
-            this.started_ = true;
-            this.signalling_.start(uri, this);
-        }
-        return this.want(directions);
+        return directions && this.want(directions);
     }
 
     /** Wants another object of the same site. */
@@ -110,7 +126,8 @@ export class Peer {
     leave(): void {
         if (this.left_)
             return;
-        this.core_.leave(this.now_());
+        if (this.begun_)
+            this.core_.leave(this.now_());
         this.pump_();
         this.left_ = true;
         clearTimeout(this.timer_);
@@ -134,12 +151,12 @@ export class Peer {
         }
         for (const payload of this.early_.splice(0))
             this.signalling_.send(payload);
+        this.named_((welcome.peers || []).filter((id) => /^[0-9a-f]{16}$/.test(id)).map((id) => BigInt("0x" + id)));
         this.pump_();
     }
 
     received(payload: Uint8Array): void {
-        this.core_.receive(this.now_(), 0n, payload);
-        this.pump_();
+        this.heard_(0n, payload);
     }
 
     signalled(from: bigint, text: string): void {
@@ -151,12 +168,14 @@ export class Peer {
             this.mesh.forget(peer);
     }
 
-    closed(): void {}
+    closed(): void {
+        this.named_([]);
+    }
 
     /* --- the core ------------------------------------------------------------------------------------------- */
 
     private pump_(): void {
-        if (this.left_)
+        if (this.left_ || !this.begun_)
             return;
         const now = this.now_();
         for (let event; (event = this.core_.event());)

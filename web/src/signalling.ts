@@ -1,6 +1,6 @@
 /* The WebSocket to throngd: docs/SIGNALLING.md, section 4. */
 
-export interface Welcome { id: string; stun?: number; turn?: RTCIceServer[] }
+export interface Welcome { id: string; stun?: number; turn?: RTCIceServer[]; peers?: string[] }
 
 export interface SignallingHost {
     welcomed(welcome: Welcome): void;

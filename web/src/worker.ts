@@ -8,7 +8,7 @@ import type { Answer, Ask } from "./port";
 declare const self: ServiceWorkerGlobalScope;
 
 /* The window says at once whether it may have a path; bytes may take longer, since a crowded line is slow. */
-const ALIVE_WITHIN_MS = 1000, FIRST_WITHIN_MS = 8000, NEXT_WITHIN_MS = 8000;
+const ALIVE_WITHIN_MS = 1000, FIRST_WITHIN_MS = 8000, NEXT_WITHIN_MS = 5000, HELLO_WITHIN_MS = 5000;
 const PREFIX = "/.throng/", BUSY_TRIES = 6, WAIT_MAX_S = 4;
 
 function late<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
@@ -17,7 +17,7 @@ function late<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
 
 /* --- windows that show a page of the crowd ------------------------------------------------------------------- */
 
-const hosts = new Set<string>();
+const hosts = new Set<string>(), mute = new Set<string>();
 
 self.addEventListener("message", (event) => {
     const id = event.source && "id" in event.source ? event.source.id : "";
@@ -28,11 +28,11 @@ self.addEventListener("message", (event) => {
         event.waitUntil(self.clients.claim());
 });
 
-/* A worker that was stopped and woken knows none: then every top-level window is asked, and plain ones don't answer. */
-async function windows(): Promise<WindowClient[]> {
+/* A worker that was stopped and woken knows none: then every top-level window is asked, once; plain ones don't answer. */
+async function windows(): Promise<Client[]> {
     const all = (await self.clients.matchAll({ type: "window" })).filter((client) => client.frameType === "top-level");
     const known = all.filter((client) => hosts.has(client.id));
-    return (known.length ? known : all).slice(0, 4);
+    return (known.length ? known : all.filter((client) => !mute.has(client.id))).slice(0, 4);
 }
 
 /** One window's answer, as messages come in. */
@@ -134,16 +134,18 @@ function stream(line: Line, request: Request, answer: Answer): ReadableStream<Ui
 }
 
 /* From one of the windows: a response, or null when none knows the path. */
-async function fromCrowd(request: Request, path: string, directions?: string): Promise<Response | null> {
+async function fromCrowd(clients: Client[], request: Request, path: string, directions?: string): Promise<Response | null> {
     const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.get("Range") || "");
     if (request.headers.has("Range") && !range)
         return null;
     const ask: Ask = { throng: path, d: directions, from: range ? Number(range[1]) : undefined,
                        to: range?.[2] ? Number(range[2]) + 1 : undefined, page: request.mode === "navigate" };
-    const lines = (await windows()).map((client) => new Line(client, ask));
+    const lines = clients.map((client) => new Line(client, ask));
     const picked = await new Promise<[Line, Answer] | null>((resolve) => {
-        const all = lines.map(async (line) => {
-            if ((await line.next(ALIVE_WITHIN_MS)) !== 1)
+        const all = lines.map(async (line, i) => {
+            const first = await line.next(ALIVE_WITHIN_MS);
+            (first === undefined && !hosts.has(clients[i]!.id) ? mute : hosts).add(clients[i]!.id);
+            if (first !== 1)
                 return;
             const answer = await line.next(FIRST_WITHIN_MS);
             if (answer && typeof answer === "object")
@@ -165,7 +167,7 @@ async function fromCrowd(request: Request, path: string, directions?: string): P
 }
 
 /* What no window knows is asked of the server, which may answer with directions in place of the object. */
-async function directed(request: Request, path: string): Promise<Response> {
+async function directed(clients: Client[], request: Request, path: string): Promise<Response> {
     const headers = new Headers(request.headers);
     headers.set("Throng", "2");
     let response;
@@ -181,31 +183,34 @@ async function directed(request: Request, path: string): Promise<Response> {
         return network(request, true);
     if (response.headers.get("Throng") !== "directions")
         return response;
-    return (await fromCrowd(request, path, await response.text())) || network(request, true);
+    return (await fromCrowd(clients, request, path, await response.text())) || network(request, true);
 }
 
 async function answer(request: Request, path: string): Promise<Response> {
+    let clients: Client[] = [];
     try {
-        const found = await fromCrowd(request, path);
+        clients = await windows();
+        const found = await fromCrowd(clients, request, path);
         if (found)
             return found;
-        if (!request.headers.has("Range") && hosts.size)
-            return await directed(request, path);
+        clients = clients.filter((client) => hosts.has(client.id));
+        if (clients.length && !request.headers.has("Range"))
+            return await directed(clients, request, path);
     } catch {
         /* below */
     }
-    return network(request, hosts.size > 0);
+    return network(request, clients.length > 0);
 }
 
 /* --- the way out --------------------------------------------------------------------------------------------- */
 
-/* A document that comes without the bootstrap page means that there is no crowd: calm again, switched off, or taken out. */
-async function navigate(event: FetchEvent): Promise<Response> {
-    const response = await fetch(event.request);
-    const plain = response.type === "basic" && response.ok && response.headers.get("Throng") !== "bootstrap";
-    if (plain && /^text\/html/.test(response.headers.get("Content-Type") || ""))
-        event.waitUntil(end());
-    return response;
+/* A window that does not turn out to be the bootstrap page means that there is no crowd: calm again, switched off, or taken
+ * out. The navigation itself is left to the browser. */
+async function watch(id: string): Promise<void> {
+    for (const end = Date.now() + HELLO_WITHIN_MS; Date.now() < end && !hosts.has(id);)
+        await new Promise((go) => setTimeout(go, 100));
+    if (!hosts.has(id))
+        await end();
 }
 
 async function end(): Promise<void> {
@@ -227,7 +232,7 @@ self.addEventListener("fetch", (event) => {
         request.headers.has("Authorization") || request.cache === "only-if-cached")
         return;
     if (request.mode === "navigate" && request.destination === "document")
-        event.respondWith(navigate(event));
+        event.waitUntil(watch(event.resultingClientId));
     else
         event.respondWith(answer(request, url.pathname + url.search));
 });
