@@ -16,6 +16,7 @@
 #include "catalog.h"
 #include "fake_net.h"
 #include "net/manifest_make.h"
+#include "record.h"
 
 enum { BODY_SIZE = 40000, CACHE_SIZE = 1 << 20 };
 
@@ -268,6 +269,40 @@ static void changed_object_takes_the_place_of_the_old_one_which_stays_for_its_pe
     assert_memory_equal(&s->seeder.objects[0], &after.object, sizeof(after.object));
 }
 
+/* Longer life asked for than is left: as when half of it has passed. */
+static void manifest_near_its_expiry_is_made_anew_and_the_old_one_stays_for_its_peers(void **state)
+{
+    site *s = *state;
+    throng_board_entry before = publish(s), after;
+    set_peers(s, &before.object, 1);
+    s->objects->config.manifest_hours = 100;
+    pass(s, 100 * THRONG_MS);
+    settle(s);
+    assert_true(published(s, &after));
+    assert_memory_not_equal(&before.object, &after.object, sizeof(before.object));
+    assert_int_equal(after.validators.etag, before.validators.etag);
+    assert_int_equal(s->counted.manifests_renewed, 1);
+    assert_int_equal(s->fetcher.started, 1); /* of the body that is here */
+    assert_int_equal(s->seeder.count, 2);
+    pass(s, 100 * THRONG_MS);
+    settle(s);
+    assert_int_equal(s->counted.manifests_renewed, 1); /* that was enough */
+    for (int i = 0; i < 20; i++) {
+        pass(s, THRONG_SECOND);
+        if (s->fetcher.open_count > 0)
+            fake_answer(&s->fetcher, 304, plain_headers, NULL, 0, -1, 0);
+    }
+    assert_int_equal(s->seeder.count, 2); /* somebody is in the middle of it */
+    set_peers(s, &after.object, 1);
+    for (int i = 0; i < 7; i++) {
+        pass(s, THRONG_SECOND);
+        if (s->fetcher.open_count > 0)
+            fake_answer(&s->fetcher, 304, plain_headers, NULL, 0, -1, 0);
+    }
+    assert_int_equal(s->seeder.count, 1);
+    assert_memory_equal(&s->seeder.objects[0], &after.object, sizeof(after.object));
+}
+
 static void response_for_one_visitor_is_withdrawn_and_not_asked_for_again_soon(void **state)
 {
     site *s = *state;
@@ -512,6 +547,7 @@ int main(void)
         TEST(object_in_use_is_asked_about_within_a_second_and_stays_when_unchanged),
         TEST(server_that_ignores_conditions_is_not_read_to_the_end_again),
         TEST(changed_object_takes_the_place_of_the_old_one_which_stays_for_its_peers),
+        TEST(manifest_near_its_expiry_is_made_anew_and_the_old_one_stays_for_its_peers),
         TEST(response_for_one_visitor_is_withdrawn_and_not_asked_for_again_soon),
         TEST(body_that_breaks_off_is_thrown_away_and_errors_back_off),
         TEST(complete_body_shorter_than_told_is_refused),
