@@ -404,8 +404,10 @@ static int failed_child(const serve *s)
         if (c->pid != 0 || c->starts == 0)
             continue;
         int code = WIFEXITED(c->last_status) ? WEXITSTATUS(c->last_status) : 0;
+        if (i == CHILD_THRONGD && code > THRONG_EXIT_FAILED)
+            return code;
         throng_complain("%s did not start; %s/error.log may tell more", c->name, s->state);
-        return i == CHILD_THRONGD && code != 0 ? code : THRONG_EXIT_PROGRAM;
+        return THRONG_EXIT_PROGRAM;
     }
     return THRONG_EXIT_OK;
 }

@@ -94,6 +94,20 @@ test_serve_port_in_use_exits_92() {
     same "$(status_of "$URL/nothing")" 404
 }
 
+test_serve_udp_port_in_use_exits_92_and_says_so_once() {
+    mkdir site
+    new_port
+    python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.1", int(sys.argv[1])))
+print("bound", flush=True)
+time.sleep(100)' "$PORT" >bound &
+    EXTRA=$!
+    await 10 test -s bound
+    exits 92 "$THRONG" serve site --state state --uplink 20m --listen "127.0.0.1:$PORT"
+    says "UDP 127.0.0.1:$PORT is in use"
+}
+
 test_serve_state_in_use_exits_92() {
     mkdir site
     serve site
