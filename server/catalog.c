@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "page.h"
 #include "record.h"
 
 enum { WANTS_A_TICK = 64, RESTORES_MAX = 2 };
@@ -85,6 +86,20 @@ static void drop(catalog *c, record *r)
     record_free(r);
 }
 
+record *catalog_get(catalog *c, throng_want *want)
+{
+    const throng_board_url url = {.tls = want->tls,
+                                  .server = want->server,
+                                  .host = want->host,
+                                  .host_size = want->host_size,
+                                  .uri = want->uri,
+                                  .uri_size = want->uri_size};
+    if (throng_board_key_of(c->config.board, &url, &want->key) != 0)
+        return NULL;
+    record *r = find(c, &want->key);
+    return r != NULL ? r : add(c, want);
+}
+
 void catalog_take_wants(catalog *c, throng_time now)
 {
     throng_want want;
@@ -129,6 +144,7 @@ void catalog_tick(catalog *c, throng_time now)
     restore(c);
     for (record *r = c->records, *next; r != NULL; r = next) {
         next = r->next;
+        page_tick(r);
         if (!record_tick(r))
             drop(c, r);
     }
@@ -139,6 +155,7 @@ void catalog_stop(catalog *c)
     atomic_store(&c->stopping, true);
     for (record *r = c->records; r != NULL; r = r->next) {
         record_cancel(r);
+        page_free(r);
         record_replace(r, NULL);
     }
 }

@@ -37,6 +37,7 @@ typedef struct catalog_config {
     uint32_t revalidate_ms;
     uint32_t manifest_hours;
     shareable_limits limits;
+    bool pages; /* makes page objects, for browsers */
 } catalog_config;
 
 typedef struct catalog catalog;

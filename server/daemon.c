@@ -24,7 +24,7 @@
 enum {
     CATALOG_EVERY = 2,         /* looks: 40 ms */
     KEYS_EVERY = BUDGET_SLOTS, /* looks: 1 s */
-    OBJECT_SIZE_MIN = 2048,    /* below it directions and a join cost more than the object */
+    OBJECT_SIZE_MIN = 2048,    /* below it directions and a join cost more than the object; a page takes it along */
 };
 /* A swarm key is replaced while there are still so many nonces of ours, and so many ids for clients, under it. */
 #define KEY_LEFT_MIN ((uint64_t)1 << 30)
@@ -334,7 +334,8 @@ static int open_catalog(daemon_state *d)
         .objects_max = o->objects_max,
         .revalidate_ms = o->revalidate_ms,
         .manifest_hours = o->manifest_hours,
-        .limits = {OBJECT_SIZE_MIN, o->cache_bytes},
+        .limits = {o->signal != NULL ? 1 : OBJECT_SIZE_MIN, o->cache_bytes},
+        .pages = o->signal != NULL,
     };
     if (error == 0)
         error = catalog_new(&d->objects, &config);

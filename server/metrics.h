@@ -60,6 +60,7 @@ typedef enum metrics_failure {
     X(dropped_replayed, "throng_datagrams_dropped_total", "cause=\"replayed\"", "")                                    \
     X(tokens_refused, "throng_tokens_refused_total", "", "Joins whose token was wrong or too old.")                    \
     X(unproven_withheld, "throng_unproven_withheld_total", "", "Answers withheld from unproven addresses.")            \
+    X(pages_made, "throng_pages_made_total", "", "Page objects made.")                                                 \
     X(browser_opened, "throng_browser_connections_total", "result=\"opened\"", "WebSockets of browsers.")              \
     X(browser_refused_origin, "throng_browser_connections_total", "result=\"foreign_origin\"", "")                     \
     X(browser_refused_address, "throng_browser_connections_total", "result=\"address_full\"", "")                      \
@@ -93,6 +94,7 @@ typedef enum metrics_failure {
     X(seed_rate_bps, "throng_seed_rate_bytes_per_second", "What the seeder may send just now.", 8)                     \
     X(objects, "throng_objects", "Objects ready to be seeded.", 1)                                                     \
     X(objects_known, "throng_objects_known", "URLs that throngd keeps an eye on, shareable or not.", 1)                \
+    X(pages, "throng_pages", "Page objects ready to be seeded.", 1)                                                    \
     X(browsers, "throng_browsers", "Browsers connected now.", 1)                                                       \
     X(peers, "throng_peers", "Peers present now, over all objects.", 1)                                                \
     X(cache_bytes, "throng_cache_bytes", "Bytes of object bodies in the state directory.", 1)                          \

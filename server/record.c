@@ -1,5 +1,6 @@
 /* The life of one URL of the catalog. */
 #include "record.h"
+#include "page.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,6 +90,7 @@ void record_cancel(record *r)
 void record_free(record *r)
 {
     record_cancel(r);
+    page_free(r);
     if (r->current != NULL)
         version_free(r->catalog, r->current);
     while (r->retired != NULL) {
@@ -109,7 +111,9 @@ bool record_is_busy(const record *r)
 static bool has_peers(record *r, const version *v)
 {
     throng_addr one;
-    return throng_seeder_peers(r->catalog->config.seeder, &v->made.id, &one, 1) > 0;
+    uint64_t browser;
+    return throng_seeder_peers(r->catalog->config.seeder, &v->made.id, &one, 1) > 0 ||
+           throng_seeder_browsers(r->catalog->config.seeder, &v->made.id, &browser, 1) > 0;
 }
 
 void record_publish(record *r)
@@ -204,6 +208,12 @@ void record_want(record *r)
         record_fetch(r);
 }
 
+void record_refresh(record *r)
+{
+    if (!record_is_busy(r) && r->catalog->busy < RECORD_FETCHES_MAX && r->catalog->now >= r->next_check)
+        record_fetch(r);
+}
+
 static void tick_retired(record *r)
 {
     throng_time now = r->catalog->now;
@@ -243,7 +253,7 @@ static void renew(record *r)
 static void tick_current(record *r)
 {
     catalog *c = r->catalog;
-    r->peers = has_peers(r, r->current);
+    r->peers = has_peers(r, r->current) || page_has_browsers(r);
     if (r->peers)
         r->used_at = c->now;
     if (c->now >= r->used_at + RECORD_KEPT) {

@@ -91,7 +91,8 @@ typedef struct record {
     throng_time fresh_until;
     uint32_t failures; /* in a row */
     throng_time shown_fresh_until;
-    bool peers; /* somebody held the current version at the last tick */
+    struct page *page; /* NULL: it is none, or not needed */
+    bool peers;        /* somebody held the current version at the last tick */
     struct record *previous, *next;
 } record;
 
@@ -118,6 +119,8 @@ void record_cancel(record *r);
 /* False when nothing is left to be done for it. */
 bool record_tick(record *r);
 void record_want(record *r);
+/* Asks whether it is current, if that is due. */
+void record_refresh(record *r);
 void record_publish(record *r);
 /* Puts a version in the place of the current one, which is retired. NULL: nothing takes its place. */
 void record_replace(record *r, version *v);
@@ -130,6 +133,9 @@ uint64_t record_unix_ms(void);
 /* What is published, without peers and not wanted for RECORD_REST: the longest unused, those that hold nothing
  * (unless `published`) first. NULL: none. */
 record *catalog_least_used(const catalog *c, bool published);
+
+/* The record of a URL, made and asked for if it was not there. NULL: no room, or it can't be asked for. */
+record *catalog_get(catalog *c, throng_want *want);
 
 /* record_fetch.c */
 void record_fetch(record *r);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 void throng_fetch_request_default(throng_fetch_request *request)
 {
@@ -66,7 +67,23 @@ void fake_answer(throng_fetcher *fetcher, int status, const char *const *headers
 {
     if (fetcher->open_count != 1)
         abort();
-    throng_fetch *fetch = fetcher->open[0];
+    fake_answer_at(fetcher, 0, status, headers, body, size, content_length, error);
+}
+
+int fake_find(const throng_fetcher *fetcher, const char *path)
+{
+    for (int i = 0; i < fetcher->open_count; i++) {
+        const char *url = strstr(fetcher->open[i]->url, "://");
+        if (strcmp(strchr(url + 3, '/'), path) == 0)
+            return i;
+    }
+    return -1;
+}
+
+void fake_answer_at(throng_fetcher *fetcher, int at, int status, const char *const *headers, const void *body,
+                    size_t size, int64_t content_length, int error)
+{
+    throng_fetch *fetch = fetcher->open[at];
     const throng_fetch_callbacks *callbacks = &fetch->request.callbacks;
     fetch->response.status = status;
     fetch->response.content_length = content_length;
@@ -88,6 +105,11 @@ int throng_seeder_add(throng_seeder *seeder, const throng_hash *object, const ui
         abort();
     seeder->objects[seeder->count++] = *object;
     seeder->added++;
+    free(seeder->last);
+    seeder->last = malloc(size + 1);
+    seeder->last_size = size;
+    if (pread(fd, seeder->last, size, 0) != (ssize_t)size)
+        abort();
     return 0;
 }
 
@@ -111,6 +133,14 @@ int throng_seeder_holders(const throng_seeder *seeder, const throng_hash *object
             return 0;
         }
     return THRONG_ERR_NOT_FOUND;
+}
+
+uint32_t throng_seeder_browsers(throng_seeder *seeder, const throng_hash *object, uint64_t *ret, uint32_t max)
+{
+    if (max == 0 || memcmp(&seeder->browsers_of, object, sizeof(*object)) != 0)
+        return 0;
+    ret[0] = 1;
+    return 1;
 }
 
 uint32_t throng_seeder_peers(throng_seeder *seeder, const throng_hash *object, throng_addr *ret, uint32_t max)

@@ -30,10 +30,18 @@ struct throng_seeder {
     throng_addr peers[8];
     uint32_t peers_count;
     int add_error;
+    throng_hash browsers_of; /* this object has a browser, others none */
+    uint8_t *last;           /* the content added last; to be freed */
+    uint64_t last_size;
 };
 
 /* The header of that name that the fetch asks with; NULL without it. */
 const char *fake_asked(const throng_fetch *fetch, const char *name);
+/* The open fetch of that path; -1: none. */
+int fake_find(const throng_fetcher *fetcher, const char *path);
+/* As fake_answer, that one. */
+void fake_answer_at(throng_fetcher *fetcher, int at, int status, const char *const *headers, const void *body,
+                    size_t size, int64_t content_length, int error);
 /* Answers the only open fetch: headers, then the body (if any is wanted still), then the end with `error`. */
 void fake_answer(throng_fetcher *fetcher, int status, const char *const *headers, const void *body, size_t size,
                  int64_t content_length, int error);

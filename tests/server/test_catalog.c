@@ -124,6 +124,7 @@ static int tear_down(void **state)
     rmdir(path);
     rmdir(s->state);
     throng_signer_free(s->signer);
+    free(s->seeder.last);
     free(s->memory);
     free(s);
     return 0;
