@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
-#include <openssl/evp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -23,9 +22,12 @@
 
 #include <throng/throng.h>
 
+#include "net/cipher.h"
+#include "net/hash.h"
+
 #include "small.h"
 
-enum { BATCH = 40, HEAD_BYTES = 18, SINGLES = 40, RECEIVE_BYTES = 64 * 1024 };
+enum { BATCH = 40, HEAD_BYTES = 18, SINGLES = 40, RECEIVE_BYTES = 64 * 1024, UNITS_AT_ONCE = 4 };
 
 typedef struct setup {
     uint32_t chunk_bytes;
@@ -54,53 +56,36 @@ static void pin(int core)
     sched_setaffinity(0, sizeof set, &set); /* one core alone is slower, not wrong */
 }
 
-static EVP_CIPHER_CTX *cipher(int sealing)
+/* The ciphers and hashes that net/ uses, so that this is its limit. */
+typedef struct crypto {
+    throng_wide_gcm *wide;
+    throng_cipher *cipher;
+} crypto;
+
+static crypto crypto_new(void)
 {
     static const uint8_t key[THRONG_KEY_SIZE] = "bench of throng";
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    if (!ctx || EVP_CipherInit_ex(ctx, EVP_aes_128_gcm(), NULL, key, NULL, sealing) != 1)
+    crypto c = {.wide = throng_wide_gcm_new()};
+    if (throng_cipher_new(&c.cipher, key, c.wide) < 0)
         fail("AES-128-GCM");
-    return ctx;
+    return c;
 }
 
-static void put_u32(uint8_t *at, uint32_t value)
+static void crypto_free(crypto c)
 {
-    value = htonl(value);
-    memcpy(at, &value, 4);
+    throng_cipher_free(c.cipher);
+    throng_wide_gcm_free(c.wide);
 }
 
-/* Head and chunk are sealed from where they are straight into the send buffer. */
-static void seal(EVP_CIPHER_CTX *ctx, uint32_t counter, const uint8_t *chunk, uint32_t chunk_bytes, uint8_t *out)
+static void seal(throng_cipher *cipher, uint32_t counter, const uint8_t *chunk, uint32_t chunk_bytes, uint8_t *out)
 {
-    static const uint8_t head[HEAD_BYTES];
-    uint8_t nonce[THRONG_SEAL_NONCE_SIZE] = {0};
-    put_u32(nonce + 8, counter);
-    memset(out, 0, THRONG_SEAL_HEADER_SIZE);
-    put_u32(out + 5, counter);
-    int done;
-    uint8_t *at = out + THRONG_SEAL_HEADER_SIZE;
-    uint8_t *tag = at + HEAD_BYTES + chunk_bytes;
-    if (EVP_EncryptInit_ex(ctx, NULL, NULL, NULL, nonce) != 1 ||
-        EVP_EncryptUpdate(ctx, NULL, &done, out, THRONG_SEAL_HEADER_SIZE) != 1 ||
-        EVP_EncryptUpdate(ctx, at, &done, head, HEAD_BYTES) != 1 ||
-        EVP_EncryptUpdate(ctx, at + HEAD_BYTES, &done, chunk, (int)chunk_bytes) != 1 ||
-        EVP_EncryptFinal_ex(ctx, tag, &done) != 1 ||
-        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, THRONG_SEAL_TAG_SIZE, tag) != 1)
+    throng_seal_header header = {.counter = counter};
+    throng_seal_header_encode(&header, out);
+    uint8_t *payload = out + THRONG_SEAL_HEADER_SIZE;
+    memset(payload, 0, HEAD_BYTES);
+    memcpy(payload + HEAD_BYTES, chunk, chunk_bytes);
+    if (throng_cipher_seal(cipher, out, HEAD_BYTES + chunk_bytes) < 0)
         fail("sealing");
-}
-
-static bool opens(EVP_CIPHER_CTX *ctx, uint8_t *bytes, size_t size)
-{
-    uint8_t nonce[THRONG_SEAL_NONCE_SIZE] = {0};
-    memcpy(nonce + 8, bytes + 5, 4);
-    int done;
-    uint8_t *at = bytes + THRONG_SEAL_HEADER_SIZE;
-    int payload = (int)size - THRONG_SEAL_OVERHEAD;
-    return EVP_DecryptInit_ex(ctx, NULL, NULL, NULL, nonce) == 1 &&
-           EVP_DecryptUpdate(ctx, NULL, &done, bytes, THRONG_SEAL_HEADER_SIZE) == 1 &&
-           EVP_DecryptUpdate(ctx, at, &done, at, payload) == 1 &&
-           EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, THRONG_SEAL_TAG_SIZE, at + payload) == 1 &&
-           EVP_DecryptFinal_ex(ctx, at + payload, &done) == 1;
 }
 
 static void send_batch(int fd, uint8_t *bytes, uint16_t size, bool offload)
@@ -134,42 +119,51 @@ static void run_sender(int fd, const setup *s)
     if (!content || !out)
         fail("malloc");
     memset(content, 1, CONTENT_BYTES);
-    EVP_CIPHER_CTX *ctx = cipher(1);
+    crypto c = crypto_new();
     uint16_t size = (uint16_t)(s->chunk_bytes + HEAD_BYTES + THRONG_SEAL_OVERHEAD);
     size_t at = 0;
     for (uint32_t counter = 0;;) {
         for (int i = 0; i < BATCH; i++, at += s->chunk_bytes) {
             if (at + s->chunk_bytes > CONTENT_BYTES)
                 at = 0;
-            seal(ctx, counter++, content + at, s->chunk_bytes, out + (size_t)i * size);
+            seal(c.cipher, counter++, content + at, s->chunk_bytes, out + (size_t)i * size);
         }
         send_batch(fd, out, size, s->offload);
     }
 }
 
-/* What hashing a metachunk takes: its chunks side by side, as a store puts them. */
+/* What hashing metachunks takes: their chunks side by side, as a store puts them; several at once, as a peer does. */
 typedef struct sink {
-    EVP_CIPHER_CTX *opening;
-    EVP_MD_CTX *hashing;
+    crypto crypto;
+    throng_hasher *hasher;
     uint32_t chunk_bytes;
     uint32_t chunks;
     uint64_t content_bytes;
-    uint8_t unit[THRONG_METACHUNK_CHUNKS * THRONG_CHUNK_SIZE_MAX];
+    uint8_t units[UNITS_AT_ONCE * THRONG_METACHUNK_CHUNKS * THRONG_CHUNK_SIZE_MAX];
 } sink;
+
+static void hash_units(sink *k)
+{
+    const uint8_t *texts[UNITS_AT_ONCE];
+    size_t sizes[UNITS_AT_ONCE];
+    throng_hash hashes[UNITS_AT_ONCE];
+    for (size_t i = 0; i < UNITS_AT_ONCE; i++) {
+        sizes[i] = (size_t)THRONG_METACHUNK_CHUNKS * k->chunk_bytes;
+        texts[i] = k->units + i * sizes[i];
+    }
+    throng_hasher_hash_each(k->hasher, texts, sizes, UNITS_AT_ONCE, hashes);
+}
 
 static void take(sink *k, uint8_t *bytes, size_t size)
 {
-    if (size != k->chunk_bytes + HEAD_BYTES + THRONG_SEAL_OVERHEAD || !opens(k->opening, bytes, size))
+    if (size != k->chunk_bytes + HEAD_BYTES + THRONG_SEAL_OVERHEAD ||
+        throng_cipher_open(k->crypto.cipher, bytes, size - THRONG_SEAL_OVERHEAD) < 0)
         return;
-    memcpy(k->unit + (size_t)k->chunks * k->chunk_bytes, bytes + THRONG_SEAL_HEADER_SIZE + HEAD_BYTES, k->chunk_bytes);
+    memcpy(k->units + (size_t)k->chunks * k->chunk_bytes, bytes + THRONG_SEAL_HEADER_SIZE + HEAD_BYTES, k->chunk_bytes);
     k->content_bytes += k->chunk_bytes;
-    if (++k->chunks < THRONG_METACHUNK_CHUNKS)
+    if (++k->chunks < UNITS_AT_ONCE * THRONG_METACHUNK_CHUNKS)
         return;
-    uint8_t hash[THRONG_HASH_SIZE];
-    if (EVP_DigestInit_ex(k->hashing, EVP_sha256(), NULL) != 1 ||
-        EVP_DigestUpdate(k->hashing, k->unit, (size_t)k->chunks * k->chunk_bytes) != 1 ||
-        EVP_DigestFinal_ex(k->hashing, hash, NULL) != 1)
-        fail("SHA-256");
+    hash_units(k);
     k->chunks = 0;
 }
 
@@ -201,8 +195,9 @@ static double receive(int fd, const setup *s)
     uint8_t *bytes = malloc(RECEIVE_BYTES);
     if (!k || !bytes)
         fail("malloc");
-    k->opening = cipher(0);
-    k->hashing = EVP_MD_CTX_new();
+    k->crypto = crypto_new();
+    if (throng_hasher_new(&k->hasher) < 0)
+        fail("SHA-256");
     k->chunk_bytes = s->chunk_bytes;
     receive_run(fd, k, bytes); /* the sender is there: start the clock */
     k->content_bytes = 0;
@@ -221,8 +216,8 @@ static double receive(int fd, const setup *s)
         end = now_s();
     }
     double gbit_s = (double)k->content_bytes * 8 / (end - start) / 1e9;
-    EVP_CIPHER_CTX_free(k->opening);
-    EVP_MD_CTX_free(k->hashing);
+    crypto_free(k->crypto);
+    throng_hasher_free(k->hasher);
     free(k);
     free(bytes);
     return gbit_s;
