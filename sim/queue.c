@@ -3,9 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct sim_waiting {
-    sim_event event;
+enum { BLOCK_EVENTS = 7, AHEAD = 2 };
+
+/* A bucket is a list of blocks, all but the first full: a walk waits for memory once in seven events. */
+struct sim_block {
     uint32_t next;
+    uint32_t count;
+    sim_event events[BLOCK_EVENTS];
 };
 
 static bool before(const sim_event *a, const sim_event *b)
@@ -70,38 +74,42 @@ void sim_queue_free(sim_queue *queue)
 {
     free(queue->near.events);
     free(queue->far.events);
-    free(queue->waiting);
+    free(queue->blocks);
     memset(queue, 0, sizeof *queue);
 }
 
-static bool grow_waiting(sim_queue *queue)
+static bool grow_blocks(sim_queue *queue)
 {
-    uint32_t size = queue->waiting_size ? queue->waiting_size * 2 : 1024;
-    struct sim_waiting *waiting = realloc(queue->waiting, size * sizeof *waiting);
-    if (!waiting)
+    uint32_t size = queue->blocks_size ? queue->blocks_size * 2 : 1024;
+    struct sim_block *blocks = realloc(queue->blocks, size * sizeof *blocks);
+    if (!blocks)
         return false;
-    queue->waiting = waiting;
+    queue->blocks = blocks;
     /* Number 0 stays unused: it means none. */
-    for (uint32_t i = size; i-- > (queue->waiting_size ? queue->waiting_size : 1);) {
-        waiting[i].next = queue->waiting_free;
-        queue->waiting_free = i;
+    for (uint32_t i = size; i-- > (queue->blocks_size ? queue->blocks_size : 1);) {
+        blocks[i].next = queue->blocks_free;
+        queue->blocks_free = i;
     }
-    queue->waiting_size = size;
+    queue->blocks_size = size;
     return true;
 }
 
 static bool bucket_put(sim_queue *queue, const sim_event *event)
 {
-    if (!queue->waiting_free && !grow_waiting(queue))
-        return false;
-    uint32_t slot = queue->waiting_free;
-    struct sim_waiting *waiting = &queue->waiting[slot];
-    queue->waiting_free = waiting->next;
     uint32_t bucket = (uint32_t)(event->time >> SIM_QUEUE_BUCKET_SHIFT) % SIM_QUEUE_BUCKETS;
-    waiting->event = *event;
-    waiting->next = queue->buckets[bucket];
-    queue->buckets[bucket] = slot;
-    queue->occupied[bucket / 64] |= (uint64_t)1 << (bucket % 64);
+    uint32_t first = queue->buckets[bucket];
+    if (!first || queue->blocks[first].count == BLOCK_EVENTS) {
+        if (!queue->blocks_free && !grow_blocks(queue))
+            return false;
+        uint32_t fresh = queue->blocks_free;
+        queue->blocks_free = queue->blocks[fresh].next;
+        queue->blocks[fresh].next = first;
+        queue->blocks[fresh].count = 0;
+        queue->buckets[bucket] = first = fresh;
+        queue->occupied[bucket / 64] |= (uint64_t)1 << (bucket % 64);
+    }
+    struct sim_block *block = &queue->blocks[first];
+    block->events[block->count++] = *event;
     return true;
 }
 
@@ -142,21 +150,33 @@ static uint32_t next_occupied(const sim_queue *queue)
     return 0;
 }
 
+/* The first lines of a bucket to come, so that they are there when its turn is. */
+static void ask_for_bucket(const sim_queue *queue, uint32_t bucket)
+{
+    uint32_t first = queue->buckets[bucket % SIM_QUEUE_BUCKETS];
+    if (first) {
+        __builtin_prefetch(&queue->blocks[first]);
+        __builtin_prefetch(&queue->blocks[first].events[BLOCK_EVENTS - 1]);
+    }
+}
+
 static void empty_bucket(sim_queue *queue)
 {
     uint32_t bucket = (uint32_t)(queue->bucket_now % SIM_QUEUE_BUCKETS);
-    uint32_t slot = queue->buckets[bucket];
+    uint32_t first = queue->buckets[bucket];
     queue->buckets[bucket] = 0;
     queue->occupied[bucket / 64] &= ~((uint64_t)1 << (bucket % 64));
-    while (slot) {
-        struct sim_waiting *waiting = &queue->waiting[slot];
-        uint32_t next = waiting->next;
-        if (!heap_put(&queue->near, &waiting->event))
-            queue->failed = true;
-        waiting->next = queue->waiting_free;
-        queue->waiting_free = slot;
-        slot = next;
+    while (first) {
+        struct sim_block *block = &queue->blocks[first];
+        uint32_t next = block->next;
+        for (uint32_t i = 0; i < block->count; i++)
+            if (!heap_put(&queue->near, &block->events[i]))
+                queue->failed = true;
+        block->next = queue->blocks_free;
+        queue->blocks_free = first;
+        first = next;
     }
+    ask_for_bucket(queue, bucket + AHEAD);
 }
 
 /* Moves on to the next bucket that holds something. False if nothing waits at all. */
@@ -177,6 +197,7 @@ static bool advance(sim_queue *queue)
             queue->failed = true;
     }
     empty_bucket(queue);
+    queue->turned = true;
     return true;
 }
 
@@ -201,5 +222,5 @@ uint64_t sim_queue_next_time(sim_queue *queue)
 size_t sim_queue_memory(const sim_queue *queue)
 {
     return sizeof *queue + ((size_t)queue->near.size + queue->far.size) * sizeof(sim_event) +
-           (size_t)queue->waiting_size * sizeof(struct sim_waiting);
+           (size_t)queue->blocks_size * sizeof(struct sim_block);
 }

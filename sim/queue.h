@@ -27,12 +27,13 @@ enum { SIM_QUEUE_BUCKETS = 16384, SIM_QUEUE_BUCKET_SHIFT = 5 };
 typedef struct sim_queue {
     sim_heap near; /* of the current bucket and before */
     sim_heap far;  /* beyond the buckets */
-    struct sim_waiting *waiting;
-    uint32_t waiting_size;
-    uint32_t waiting_free; /* a list of unused ones; 0 is none */
+    struct sim_block *blocks;
+    uint32_t blocks_size;
+    uint32_t blocks_free; /* a list of unused ones; 0 is none */
     uint64_t bucket_now;
     uint32_t order;
     uint64_t count;
+    bool turned; /* a bucket was emptied into `near` since the caller last looked */
     bool failed; /* memory ran out: events were lost */
     uint32_t buckets[SIM_QUEUE_BUCKETS];
     uint64_t occupied[SIM_QUEUE_BUCKETS / 64];

@@ -272,6 +272,10 @@ bool sim_world_step(sim_world *w)
     sim_event event;
     if (w->ended || !sim_queue_take(&w->queue, &event))
         return false;
+    if (w->queue.turned) {
+        w->queue.turned = false;
+        sim_ahead(w);
+    }
     bool over = w->now >= w->scenario.duration && w->clients == 0 && !w->options.manual;
     bool all_came = w->scenario.arrivals == SIM_ARRIVALS_ONCE && w->now > w->scenario.arrivals_spread;
     if (event.time > w->end_at || over || (all_came && w->clients == 0 && !w->options.manual)) {

@@ -4,7 +4,8 @@
  *   wire.c    lines, queues, delays, loss     seeder.c  the server: HTTP, throng_seed, its cap
  *   check.c   what must hold at every event   ledger.c  who gave whom how much
  *   trace.c   what happened, hashed or told   result.c  what it came to
- *   attack.c  forged requests                 objects.c what is fetched */
+ *   attack.c  forged requests                 objects.c what is fetched
+ *   ahead.c   memory asked for before it is used */
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
 
@@ -225,6 +226,10 @@ void sim_seeder_tick(sim_world *w);
 void sim_seeder_rate(sim_world *w);
 int sim_seeder_return(sim_world *w);
 void sim_seeder_die(sim_world *w);
+
+/* ahead.c */
+/* The queue has turned to its next bucket: asks for the memory that its events will touch. */
+void sim_ahead(const sim_world *w);
 
 /* attack.c */
 void sim_attack_spoof(sim_world *w);

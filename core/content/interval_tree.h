@@ -79,4 +79,7 @@ void throng_interval_tree_replace(throng_interval_tree *tree, throng_tree_cursor
 /* Takes out `count` >= 1 intervals from the cursor on, all of its leaf. */
 void throng_interval_tree_erase(throng_interval_tree *tree, throng_tree_cursor *cursor, uint32_t count);
 
+/* Asks the processor for the root of a set's tree, ahead of its use. */
+void throng_intervals_prefetch(const throng_intervals *set);
+
 #endif

@@ -242,6 +242,15 @@ uint64_t throng_intervals_chunks(const throng_intervals *set)
     return set->chunks;
 }
 
+void throng_intervals_prefetch(const throng_intervals *set)
+{
+    const char *root = set->tree.root;
+    if (root) {
+        __builtin_prefetch(root, 1);
+        __builtin_prefetch(root + 64, 1);
+    }
+}
+
 uint32_t throng_intervals_largest(const throng_intervals *set, throng_interval *ret, uint32_t max)
 {
     return throng_interval_tree_largest(&set->tree, ret, max);

@@ -119,7 +119,7 @@ static void contact_or_give_up(throng_node *node, throng_neighbour *n)
         return;
     }
     node->stats.requests_timed_out++;
-    n->gone = true;
+    throng_neighbour_gone(node, n);
 }
 
 /* --- the seeder's gifts --------------------------------------------------------------------------------- */

@@ -41,6 +41,15 @@ throng_neighbour *throng_neighbour_find(const throng_node *node, const throng_ad
     return NULL;
 }
 
+const throng_neighbour *throng_neighbour_likely(const throng_node *node, const throng_addr *addr)
+{
+    uint32_t key = table_key(addr);
+    for (uint32_t i = 0; i < node->neighbours_count; i++)
+        if (node->neighbour_keys[i] == key)
+            return node->neighbours[i];
+    return NULL;
+}
+
 throng_neighbour *throng_neighbour_by_serial(const throng_node *node, uint32_t serial)
 {
     for (uint32_t i = 0; serial != NO_SUPPLIER && i < node->neighbours_count; i++)
@@ -121,6 +130,7 @@ throng_neighbour *throng_neighbour_add(throng_node *node, const throng_addr *add
     if (paper)
         paper->burst = node->config.burst_initial;
     neighbour->paper = paper;
+    node->review_next = 0;
     throng_credit_recall(node, neighbour);
     node->neighbour_keys[node->neighbours_count] = table_key(addr);
     node->neighbours[node->neighbours_count++] = neighbour;
@@ -153,10 +163,17 @@ void throng_neighbour_ask(throng_node *node, throng_neighbour *n)
     }
 }
 
+void throng_neighbour_gone(throng_node *node, throng_neighbour *n)
+{
+    n->gone = node->sweep_due = true;
+}
+
 void throng_neighbour_review(throng_node *node, throng_neighbour *n, throng_time at)
 {
     if (at < n->review_at)
         n->review_at = at;
+    if (at < node->review_next)
+        node->review_next = at;
     throng_node_wake(node, at);
 }
 
@@ -208,6 +225,9 @@ void throng_neighbour_remove(throng_node *node, throng_neighbour *neighbour)
 
 void throng_neighbours_sweep(throng_node *node)
 {
+    if (!node->sweep_due)
+        return;
+    node->sweep_due = false;
     for (uint32_t i = node->neighbours_count; i-- > 0;)
         if (node->neighbours[i]->gone)
             throng_neighbour_remove(node, node->neighbours[i]);
@@ -234,5 +254,5 @@ void throng_neighbour_ban(throng_node *node, throng_neighbour *neighbour)
             event->liar.addr = neighbour->addr;
     }
     throng_flights_let_go(node, neighbour, 0);
-    neighbour->gone = true;
+    throng_neighbour_gone(node, neighbour);
 }

@@ -267,7 +267,7 @@ int throng_node_leave(throng_node *node, throng_time now)
     node->leaving = true;
     for (uint32_t i = 0; i < node->neighbours_count; i++) {
         node->neighbours[i]->say_bye = node->neighbours[i]->heard || node->neighbours[i]->seeder;
-        node->neighbours[i]->gone = true;
+        throng_neighbour_gone(node, node->neighbours[i]);
         throng_neighbour_due(node, node->neighbours[i]);
     }
     return 0;

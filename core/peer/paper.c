@@ -192,7 +192,7 @@ static void timed_out(throng_node *node, throng_neighbour *n)
             seeder_silent(node, n);
             return;
         }
-        n->gone = true;
+        throng_neighbour_gone(node, n);
         n->paper->retries = 0;
     }
     if (n->paper->state == PAPER_WAIT_FOR_DATA)

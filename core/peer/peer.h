@@ -7,7 +7,7 @@
  *   link.c       what a neighbour has of an object     choose.c      which chunks to ask for
  *   credit.c     tit-for-tat                           ask.c         throng: when to ask whom
  *   overlay.c    seeking and recommending neighbours   paper.c       paper: Roulette's states, literally
- *   limit.c      a limit to what arrives */
+ *   limit.c      a limit to what arrives                prefetch.c    memory asked for before it is used */
 #ifndef THRONG_PEER_H
 #define THRONG_PEER_H
 
@@ -252,6 +252,8 @@ struct throng_node {
     uint32_t objects_version; /* grows when an object comes */
     uint32_t neighbours_count, neighbours_capacity;
     uint32_t neighbour_serial;
+    throng_time review_next; /* the soonest of their review_at, or before it */
+    bool sweep_due;          /* one of them is gone */
 
     throng_object **objects;
     uint32_t objects_count, objects_capacity;
@@ -339,10 +341,14 @@ void throng_object_give_up(throng_node *node, throng_object *object, int error);
 /* --- neighbours ---------------------------------------------------------------------------------------- */
 uint64_t throng_addr_key(const throng_node *node, const throng_addr *addr);
 throng_neighbour *throng_neighbour_find(const throng_node *node, const throng_addr *addr);
+/* The same without looking at the neighbours themselves: nearly always right. */
+const throng_neighbour *throng_neighbour_likely(const throng_node *node, const throng_addr *addr);
 /* Something is to be sent to it; poll_send will look. */
 void throng_neighbour_due(throng_node *node, throng_neighbour *neighbour);
 /* Something changed that may let us ask it, or (NULL) anyone. */
 void throng_neighbour_ask(throng_node *node, throng_neighbour *neighbour);
+/* To be swept. */
+void throng_neighbour_gone(throng_node *node, throng_neighbour *neighbour);
 /* The tick must look at it by `at`. */
 void throng_neighbour_review(throng_node *node, throng_neighbour *neighbour, throng_time at);
 throng_neighbour *throng_neighbour_by_serial(const throng_node *node, uint32_t serial);

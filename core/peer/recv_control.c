@@ -64,7 +64,7 @@ int throng_recv_bye(throng_node *node, throng_neighbour *n, throng_reader *r)
 {
     /* A seeder that goes is asked again by JOIN, in case it comes back. */
     if (!n->seeder)
-        n->gone = true;
+        throng_neighbour_gone(node, n);
     return 0;
 }
 

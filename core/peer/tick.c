@@ -30,7 +30,8 @@ static void flights_overdue(throng_node *node, throng_neighbour *n)
     n->tries++;
     if (!n->seeder) {
         n->busy_until = node->now + (SNUB_LEAST << (n->tries < 5 ? n->tries : 5));
-        n->gone |= n->tries >= node->config.retries_max && node->now - n->heard_at > THRONG_SECOND;
+        if (n->tries >= node->config.retries_max && node->now - n->heard_at > THRONG_SECOND)
+            throng_neighbour_gone(node, n);
     }
 }
 
@@ -58,8 +59,19 @@ static void neighbour_tick(throng_node *node, throng_neighbour *n)
         again = sooner(again, node->now + TICK_ACTIVE);
     }
     if (!n->seeder && n->heard && node->now - n->heard_at > SILENCE_MAX)
-        n->gone = true;
+        throng_neighbour_gone(node, n);
     n->review_at = again;
+}
+
+static void neighbours_tick(throng_node *node)
+{
+    throng_time next = THRONG_NEVER;
+    for (uint32_t i = 0; i < node->neighbours_count; i++) {
+        if (node->neighbours[i]->review_at <= node->now)
+            neighbour_tick(node, node->neighbours[i]);
+        next = sooner(next, node->neighbours[i]->review_at);
+    }
+    node->review_next = next;
 }
 
 /* From peers, two at a time; the seeder only if there are none, or they did not answer. */
@@ -112,14 +124,9 @@ int throng_node_tick(throng_node *node, throng_time now)
     node->deadline = THRONG_NEVER;
     if (node->leaving)
         return 0;
-    bool gone = false;
-    for (uint32_t i = 0; i < node->neighbours_count; i++) {
-        if (node->neighbours[i]->review_at <= now)
-            neighbour_tick(node, node->neighbours[i]);
-        gone |= node->neighbours[i]->gone;
-    }
-    if (gone)
-        throng_neighbours_sweep(node);
+    if (node->review_next <= node->now)
+        neighbours_tick(node);
+    throng_neighbours_sweep(node);
     throng_overlay_tick(node);
     for (uint32_t i = 0; i < node->objects_count; i++) {
         throng_object *object = node->objects[i];
