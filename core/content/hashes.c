@@ -8,12 +8,13 @@ struct throng_hashes {
     bool making;     /* hashes come by throng_hashes_set, not from a manifest */
     uint32_t made;   /* … of units [0, made) */
     uint8_t **pages; /* NULL each until it is there */
-    uint8_t list[];
+    const uint8_t *list;
+    uint8_t made_list[]; /* only while making: else `list` is the manifest's */
 };
 
-static size_t struct_size(const throng_geometry *g)
+static size_t struct_size(const throng_geometry *g, bool making)
 {
-    return sizeof(throng_hashes) + (size_t)g->list_hashes * THRONG_HASH_SIZE;
+    return sizeof(throng_hashes) + (making ? (size_t)g->list_hashes * THRONG_HASH_SIZE : 0);
 }
 
 static size_t pages_size(const throng_geometry *g)
@@ -34,23 +35,21 @@ static size_t page_size(const throng_hashes *hashes, uint32_t page)
 int throng_hashes_new(throng_hashes **ret, const throng_alloc *alloc, const throng_geometry *geometry,
                       const uint8_t *list)
 {
-    throng_hashes *hashes = resize(alloc, NULL, 0, struct_size(geometry));
+    throng_hashes *hashes = resize(alloc, NULL, 0, struct_size(geometry, !list));
     if (!hashes)
         return THRONG_ERR_NO_MEMORY;
     *hashes = (throng_hashes){.alloc = *alloc, .geometry = *geometry, .making = !list};
     if (geometry->pages > 0) {
         hashes->pages = resize(alloc, NULL, 0, pages_size(geometry));
         if (!hashes->pages) {
-            resize(alloc, hashes, struct_size(geometry), 0);
+            resize(alloc, hashes, struct_size(geometry, !list), 0);
             return THRONG_ERR_NO_MEMORY;
         }
         memset(hashes->pages, 0, pages_size(geometry));
     }
-    size_t list_size = (size_t)geometry->list_hashes * THRONG_HASH_SIZE;
-    if (list)
-        memcpy(hashes->list, list, list_size);
-    else
-        memset(hashes->list, 0, list_size);
+    hashes->list = list ? list : hashes->made_list;
+    if (!list)
+        memset(hashes->made_list, 0, (size_t)geometry->list_hashes * THRONG_HASH_SIZE);
     *ret = hashes;
     return 0;
 }
@@ -66,7 +65,7 @@ void throng_hashes_free(throng_hashes *hashes)
             resize(&alloc, hashes->pages[page], page_size(hashes, page), 0);
     if (hashes->pages)
         resize(&alloc, hashes->pages, pages_size(g), 0);
-    resize(&alloc, hashes, struct_size(g), 0);
+    resize(&alloc, hashes, struct_size(g, hashes->making), 0);
 }
 
 /* Room for a page, if there is none yet. NULL without memory. */
@@ -147,7 +146,7 @@ int throng_hashes_set(throng_hashes *hashes, uint32_t unit, const uint8_t hash[T
     if (!hashes->making || unit != hashes->made)
         return THRONG_ERR_STATE;
     throng_hash_place place = throng_geometry_hash_place(&hashes->geometry, unit);
-    uint8_t *to = place.in_list ? hashes->list : page_make(hashes, place.page);
+    uint8_t *to = place.in_list ? hashes->made_list : page_make(hashes, place.page);
     if (!to)
         return THRONG_ERR_NO_MEMORY;
     memcpy(to + (size_t)place.at * THRONG_HASH_SIZE, hash, THRONG_HASH_SIZE);

@@ -2,11 +2,12 @@
  * so the one that arrives is nearly always at the head. */
 #include "peer.h"
 
+enum { CAPACITY_FIRST = 4 };
 enum { SEARCH_MAX = 64 }; /* how far from the head a chunk that comes out of order is looked for */
 
 static int ring_widen(throng_node *node, throng_neighbour *n)
 {
-    uint32_t wider = n->flights_capacity ? n->flights_capacity * 2 : 4;
+    uint32_t wider = n->flights_capacity ? n->flights_capacity * 2 : CAPACITY_FIRST;
     if (wider > 4 * node->config.window_max)
         return THRONG_ERR_FULL;
     throng_flight *grown = throng_node_alloc(node, wider * sizeof *grown);
@@ -54,6 +55,16 @@ void throng_flights_trim(throng_neighbour *n)
     }
 }
 
+/* Of thirty neighbours few have something to answer: a small ring that is empty goes. */
+static void rest(throng_node *node, throng_neighbour *n)
+{
+    if (n->flights_count > 0 || n->flights_capacity > CAPACITY_FIRST)
+        return;
+    throng_node_release(node, n->flights, n->flights_capacity * sizeof *n->flights);
+    n->flights = NULL;
+    n->flights_head = n->flights_capacity = 0;
+}
+
 throng_time throng_flight_age(const throng_node *node, const throng_flight *flight)
 {
     return (uint32_t)node->now - flight->asked_at;
@@ -65,6 +76,7 @@ void throng_flight_close(throng_node *node, throng_neighbour *n, throng_flight *
     n->flights_live--;
     node->in_flight--;
     throng_flights_trim(n);
+    rest(node, n);
 }
 
 void throng_flights_let_go(throng_node *node, throng_neighbour *n, uint32_t request)
@@ -81,6 +93,7 @@ void throng_flights_let_go(throng_node *node, throng_neighbour *n, uint32_t requ
         node->in_flight--;
     }
     throng_flights_trim(n);
+    rest(node, n);
     throng_neighbour_ask(node, NULL);
 }
 

@@ -4,6 +4,11 @@
 
 #include <string.h>
 
+static bool small(const throng_holdings *h)
+{
+    return h->chunks <= SMALL_OBJECT_CHUNKS;
+}
+
 static uint32_t words(const throng_holdings *h)
 {
     return (h->chunks + 63) / 64;
@@ -16,9 +21,10 @@ void throng_holdings_init(throng_holdings *h, uint32_t chunks)
 
 void throng_holdings_free(throng_holdings *h, const throng_alloc *alloc)
 {
-    if (h->bits)
+    if (!small(h))
+        throng_intervals_free(h->intervals);
+    else if (h->bits)
         alloc->resize(alloc->user, h->bits, words(h) * sizeof *h->bits, 0);
-    throng_intervals_free(h->intervals);
     throng_holdings_init(h, h->chunks);
 }
 
@@ -49,7 +55,7 @@ static int add_bits(throng_holdings *h, const throng_alloc *alloc, uint32_t firs
 
 int throng_holdings_add(throng_holdings *h, const throng_alloc *alloc, uint32_t first, uint32_t end)
 {
-    if (h->chunks <= SMALL_OBJECT_CHUNKS)
+    if (small(h))
         return add_bits(h, alloc, first, end);
     int error = h->intervals ? 0 : throng_intervals_new(&h->intervals, alloc, LINK_INTERVALS_MAX);
     if (error == 0)
@@ -61,8 +67,8 @@ int throng_holdings_add(throng_holdings *h, const throng_alloc *alloc, uint32_t 
 
 bool throng_holdings_has(const throng_holdings *h, uint32_t chunk)
 {
-    if (h->bits)
-        return h->bits[chunk / 64] >> (chunk % 64) & 1;
+    if (small(h))
+        return h->bits && (h->bits[chunk / 64] >> (chunk % 64) & 1);
     return h->intervals && throng_intervals_contains(h->intervals, chunk);
 }
 
@@ -100,17 +106,17 @@ static bool cut(throng_interval *interval, uint32_t chunk, uint32_t limit)
 bool throng_holdings_next(const throng_holdings *h, uint32_t chunk, uint32_t limit, throng_interval *ret)
 {
     limit = limit < h->chunks ? limit : h->chunks;
-    if (h->bits)
-        return next_bits(h, chunk, limit, true, ret);
+    if (small(h))
+        return h->bits && next_bits(h, chunk, limit, true, ret);
     return h->intervals && throng_intervals_at_or_after(h->intervals, chunk, ret) && cut(ret, chunk, limit);
 }
 
 bool throng_holdings_next_gap(const throng_holdings *h, uint32_t chunk, uint32_t limit, throng_interval *ret)
 {
     limit = limit < h->chunks ? limit : h->chunks;
-    if (h->bits)
+    if (small(h) && h->bits)
         return next_bits(h, chunk, limit, false, ret);
-    if (h->intervals)
+    if (!small(h) && h->intervals)
         return throng_intervals_gap_at_or_after(h->intervals, chunk, limit, ret) && cut(ret, chunk, limit);
     *ret = (throng_interval){chunk, limit};
     return chunk < limit;

@@ -6,10 +6,12 @@
 #include <throng/intervals.h>
 
 typedef struct throng_holdings {
-    uint64_t *bits;              /* small objects; NULL: none */
-    throng_intervals *intervals; /* large ones; NULL: none */
-    uint32_t chunks;             /* of the object */
-    uint32_t count;              /* chunks held */
+    union {                          /* NULL: none */
+        uint64_t *bits;              /* small objects */
+        throng_intervals *intervals; /* large ones */
+    };
+    uint32_t chunks; /* of the object */
+    uint32_t count;  /* chunks held */
 } throng_holdings;
 
 void throng_holdings_init(throng_holdings *holdings, uint32_t chunks);

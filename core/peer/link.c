@@ -9,14 +9,21 @@ throng_link *throng_link_find(const throng_neighbour *neighbour, const throng_ob
     return NULL;
 }
 
+static int links_widen(throng_node *node, throng_neighbour *n)
+{
+    uint32_t capacity = n->links_capacity;
+    uint32_t most = node->config.objects_max < UINT16_MAX ? node->config.objects_max : UINT16_MAX;
+    int error = throng_node_grow(node, (void **)&n->links, &capacity, sizeof *n->links, 1, most);
+    n->links_capacity = (uint16_t)capacity;
+    return error;
+}
+
 throng_link *throng_link_get(throng_node *node, throng_neighbour *neighbour, throng_object *object)
 {
     throng_link *link = throng_link_find(neighbour, object);
     if (link)
         return link;
-    if (neighbour->links_count == neighbour->links_capacity &&
-        throng_node_grow(node, (void **)&neighbour->links, &neighbour->links_capacity, sizeof *neighbour->links, 1,
-                         node->config.objects_max) < 0)
+    if (neighbour->links_count == neighbour->links_capacity && links_widen(node, neighbour) < 0)
         return NULL;
     link = &neighbour->links[neighbour->links_count++];
     *link = (throng_link){.object = object, .all = neighbour->seeder};

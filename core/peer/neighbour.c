@@ -177,6 +177,19 @@ void throng_neighbour_review(throng_node *node, throng_neighbour *n, throng_time
     throng_node_wake(node, at);
 }
 
+throng_notices *throng_neighbour_notices(throng_node *node, throng_neighbour *n)
+{
+    if (!n->notices)
+        n->notices = throng_node_alloc(node, sizeof *n->notices);
+    return n->notices;
+}
+
+void throng_neighbour_notices_said(throng_node *node, throng_neighbour *n)
+{
+    throng_node_release(node, n->notices, sizeof *n->notices);
+    n->notices = NULL;
+}
+
 static void unlist(throng_node *node, throng_neighbour *n)
 {
     throng_neighbour *before = NULL;
@@ -214,6 +227,7 @@ void throng_neighbour_remove(throng_node *node, throng_neighbour *neighbour)
     throng_node_release(node, neighbour->uploads, neighbour->uploads_capacity * sizeof *neighbour->uploads);
     throng_node_release(node, neighbour->paper, sizeof *neighbour->paper);
     throng_node_release(node, neighbour->asked, neighbour->asked_size);
+    throng_neighbour_notices_said(node, neighbour);
     for (uint32_t i = 0; i < node->neighbours_count; i++)
         if (node->neighbours[i] == neighbour) {
             node->neighbours[i] = node->neighbours[--node->neighbours_count];

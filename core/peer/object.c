@@ -77,10 +77,8 @@ int throng_object_new(throng_node *node, const throng_hash *id, uint64_t size, u
 void throng_object_free(throng_node *node, throng_object *object)
 {
     for (uint32_t i = 0; object->units && i < object->units_capacity; i++)
-        if (object->units[i]) {
-            throng_node_release(node, object->units[i]->page, object->units[i]->page_size);
-            throng_node_release(node, object->units[i], throng_unit_bytes(object->units[i]));
-        }
+        if (object->units[i])
+            throng_unit_free(node, object->units[i]);
     throng_node_release(node, object->units, object->units_capacity * sizeof(throng_unit *));
     throng_node_release(node, object->holders, object->geometry.chunks + 1);
     throng_node_release(node, object->stored, bitmap_bytes(object) + 1);

@@ -74,8 +74,11 @@ void throng_overlay_meet(throng_node *node, const throng_addr *addr, throng_obje
 
 static void seek_from(throng_node *node, throng_neighbour *n, const throng_object *object)
 {
+    throng_notices *notices = throng_neighbour_notices(node, n);
+    if (!notices)
+        return;
     n->seek_due = true;
-    n->seek_object = object->tag;
+    notices->seek_object = object->tag;
     throng_neighbour_due(node, n);
 }
 

@@ -178,20 +178,22 @@ uint32_t throng_window_of(const throng_node *node, const throng_neighbour *neigh
 
 void throng_rtt_sample(throng_neighbour *n, throng_time now, throng_time sample)
 {
+    sample = sample < UINT32_MAX ? sample : UINT32_MAX;
     if (n->rtt == 0) {
-        n->rtt = sample;
-        n->rtt_var = sample / 2;
+        n->rtt = (uint32_t)sample;
+        n->rtt_var = (uint32_t)sample / 2;
     } else {
-        throng_time off = sample > n->rtt ? sample - n->rtt : n->rtt - sample;
-        n->rtt_var = (3 * n->rtt_var + off) / 4;
-        n->rtt = (7 * n->rtt + sample) / 8;
+        throng_time rtt = n->rtt, rtt_var = n->rtt_var;
+        throng_time off = sample > rtt ? sample - rtt : rtt - sample;
+        n->rtt_var = (uint32_t)((3 * rtt_var + off) / 4);
+        n->rtt = (uint32_t)((7 * rtt + sample) / 8);
     }
 }
 
 /* RFC 6298's, between 300 ms and 2 s; 600 ms for whom nothing is known of. */
 throng_time throng_flight_timeout(const throng_neighbour *n)
 {
-    throng_time timeout = n->rtt ? n->rtt + 4 * n->rtt_var : 600 * THRONG_MS;
+    throng_time timeout = n->rtt ? n->rtt + 4 * (throng_time)n->rtt_var : 600 * THRONG_MS;
     if (timeout < 300 * THRONG_MS)
         return 300 * THRONG_MS;
     return timeout < 2 * THRONG_SECOND ? timeout : 2 * THRONG_SECOND;

@@ -7,7 +7,7 @@
  *   link.c       what a neighbour has of an object     choose.c      which chunks to ask for
  *   credit.c     tit-for-tat                           ask.c         throng: when to ask whom
  *   overlay.c    seeking and recommending neighbours   paper.c       paper: Roulette's states, literally
- *   limit.c      a limit to what arrives                prefetch.c    memory asked for before it is used */
+ *   limit.c      a limit to what arrives             prefetch.c    memory asked for before it is used */
 #ifndef THRONG_PEER_H
 #define THRONG_PEER_H
 
@@ -51,16 +51,16 @@ typedef struct throng_unit {
     uint32_t unit;
     uint32_t first, end; /* its chunks */
     uint16_t got;        /* bit i: chunk first + i is stored */
-    uint16_t suspect;    /* bit i: `failed` knows another digest of it, from an attempt that failed */
+    uint16_t suspect;    /* bit i: `failed` knows its digest in an attempt that failed */
     bool checking;       /* VERIFY is out */
     bool waiting;        /* whole, but the page or manifest with its hash is not there */
     uint8_t attempts;    /* that failed */
-    uint8_t *page;       /* a page's bytes, until they are verified; a metachunk's are with the host */
     uint32_t page_size;
+    uint8_t *page;    /* a page's bytes, until they are verified; a metachunk's are with the host */
+    uint64_t *failed; /* digests in the attempt that failed, a chunk each; NULL before */
     struct throng_supply {
-        uint64_t digest;        /* keyed, of what was sent */
-        uint64_t failed_digest; /* in the attempt that failed */
-        uint32_t supplier;      /* neighbour's serial; NO_SUPPLIER: seeder or host */
+        uint64_t digest;   /* keyed, of what was sent */
+        uint32_t supplier; /* neighbour's serial; NO_SUPPLIER: seeder or host */
         uint32_t failed_supplier;
     } of[]; /* a chunk each */
 } throng_unit;
@@ -117,19 +117,20 @@ typedef struct throng_flight {
 typedef struct throng_link {
     throng_object *object;
     throng_holdings have;
-    bool all;              /* has everything (seeder, or told so) */
-    bool nothing;          /* said NO_FILE */
-    bool contacted;        /* told what we have, once */
-    uint32_t told_version; /* of our `have` */
-    throng_time told_at;
-    uint32_t any_left;    /* chunks of its own choice still to come */
-    uint32_t any_request; /* … and the request that asked for them */
-    throng_time any_at;
-    uint8_t any_unanswered; /* asked for again since the last of them came */
-    bool get_manifest;      /* ask it for parts of the manifest */
-    uint64_t give_parts[2]; /* parts of our manifest it asked for */
-    bool tell_have;
-    bool give_offer; /* paper: a FIRST HANDSHAKE waits for its reply */
+    throng_time told_at;    /* what we have */
+    throng_time any_at;     /* that any_request was made */
+    uint32_t told_version;  /* of our `have` */
+    uint32_t any_request;   /* asked for chunks of its own choice */
+    uint32_t any_left : 23; /* of them still to come; 65,536 at most */
+    bool all : 1;           /* has everything (seeder, or told so) */
+    bool nothing : 1;       /* said NO_FILE */
+    bool contacted : 1;     /* told what we have, once */
+    bool get_manifest : 1;  /* ask it for parts of the manifest */
+    bool give_manifest : 1; /* a bit of give_parts is set */
+    bool tell_have : 1;
+    bool give_offer : 1;                              /* paper: a FIRST HANDSHAKE waits for its reply */
+    uint32_t any_unanswered : 2;                      /* asked for again since the last of them came */
+    uint8_t give_parts[(MANIFEST_PARTS_MAX + 7) / 8]; /* parts of our manifest it asked for */
 } throng_link;
 
 /* Chunks that a neighbour asked of us. */
@@ -167,66 +168,64 @@ typedef struct throng_account {
     uint64_t sent_bytes;
 } throng_account;
 
+/* Small things to be said to a neighbour: there while one of them is due. */
+typedef struct throng_notices {
+    uint64_t answer_cookie;
+    throng_busy busy;
+    throng_tag no_file, seek_object, peers_object;
+} throng_notices;
+
+/* A node has some thirty, and a simulator ten thousand nodes: fields are no wider than they must be, those that are
+ * used together lie together, and what is seldom there has a block of its own. */
 typedef struct throng_neighbour {
     throng_addr addr;
-    struct throng_neighbour *due_next;      /* list of those to whom something is to be sent */
-    struct throng_neighbour *uploader_next; /* list of those who asked something of us */
+    uint16_t time_echo_ms;
     uint32_t serial;
     uint32_t introducer; /* serial of the neighbour that named it; NO_SUPPLIER: seeder, host, or itself */
-    bool seeder;
-    bool ours;    /* we spoke first */
-    bool trusted; /* named by the seeder or the host */
-    bool heard;
-    bool proven;
-    bool gone;          /* to be swept */
-    bool due, uploader; /* on those lists */
-    bool ask_due;       /* something changed that may let us ask it: on the list of those */
+    bool seeder : 1;
+    bool ours : 1;    /* we spoke first */
+    bool trusted : 1; /* named by the seeder or the host */
+    bool heard : 1;
+    bool proven : 1;
+    bool gone : 1;              /* to be swept; set by throng_neighbour_gone */
+    bool due : 1, uploader : 1; /* on those lists */
+    bool ask_due : 1;           /* something changed that may let us ask it: on the list of those */
+    bool say_bye : 1, challenge_due : 1;
+    bool answer_due : 1, busy_due : 1, no_file_due : 1, seek_due : 1, peers_due : 1; /* `notices` tell more */
+    bool time_heard : 1;
+    uint16_t tries; /* datagrams that asked for something, since it was last heard */
+    uint16_t asked_size;
+    throng_time review_at;                  /* nothing is due by time before this */
+    struct throng_neighbour *due_next;      /* list of those to whom something is to be sent */
+    struct throng_neighbour *uploader_next; /* list of those who asked something of us */
     struct throng_neighbour *ask_next;
-    throng_time review_at; /* nothing is due by time before this */
-    uint32_t objects_seen; /* version up to which it has links to what we want */
-    bool say_bye;
-    bool challenge_due, answer_due;
-    uint64_t answer_cookie;
-    uint32_t unproven_in, unproven_out; /* bytes of payload, sealed, either way */
-    throng_time made_at, heard_at, sent_at;
-    uint32_t tries;     /* datagrams that asked for something, since it was last heard */
-    throng_time try_at; /* no further one before this */
-    throng_time busy_until;
+
+    throng_link *links;
+    throng_flight *flights; /* ring, oldest first; capacity a power of two */
+    uint32_t flights_head, flights_count, flights_capacity, flights_live;
+    throng_time heard_at, sent_at;
     uint64_t received_bytes; /* content: tit-for-tat */
     uint64_t sent_bytes;
 
-    throng_link *links;
-    uint32_t links_count, links_capacity;
-
-    throng_flight *flights; /* ring, oldest first; capacity a power of two */
-    uint32_t flights_head, flights_count, flights_capacity, flights_live;
+    uint16_t links_count, links_capacity;
+    uint8_t uploads_head, uploads_count, uploads_capacity;
+    uint32_t uploads_chunks;
+    throng_upload *uploads; /* ring, oldest first */
+    uint8_t *asked;         /* an encoded REQUEST or handshake that waits to be sent */
+    throng_time busy_until;
     uint32_t request_next;
     uint32_t request_oldest; /* numbers from here to request_next are ours */
+    throng_rate rate;        /* chunks it gave us */
+    uint32_t rtt, rtt_var;   /* asking to first chunk, smoothed (RFC 6298); us */
 
-    throng_upload *uploads; /* ring, oldest first */
-    uint32_t uploads_head, uploads_count, uploads_capacity;
-    uint32_t uploads_chunks;
-    bool busy_due;
-    throng_busy busy;
-
-    uint8_t *asked; /* an encoded REQUEST or handshake that waits to be sent */
-    uint16_t asked_size;
-
-    bool no_file_due;
-    throng_tag no_file;
-    bool seek_due;
-    throng_tag seek_object;
-    bool peers_due;
-    throng_tag peers_object;
-
-    throng_rate rate;         /* chunks it gave us */
-    throng_time rtt, rtt_var; /* asking to first chunk, smoothed (RFC 6298) */
-    bool time_heard;
-    uint16_t time_echo_ms;
-    throng_minimum out_base; /* one-way delay to it, clock difference included, ms */
+    uint32_t objects_seen;              /* version up to which it has links to what we want */
+    uint32_t unproven_in, unproven_out; /* bytes of payload, sealed, either way */
     int32_t out_queue_ms;
     throng_time out_queue_at;
-
+    throng_minimum out_base; /* one-way delay to it, clock difference included, ms */
+    throng_time made_at;
+    throng_time try_at; /* no further try before this */
+    throng_notices *notices;
     throng_paper *paper; /* profile paper alone */
 } throng_neighbour;
 
@@ -326,6 +325,7 @@ throng_unit *throng_unit_find(const throng_object *object, uint32_t unit);
 /* The open unit of a number, opened if need be. NULL at the limit or out of memory. */
 throng_unit *throng_unit_open(throng_node *node, throng_object *object, uint32_t unit);
 size_t throng_unit_bytes(const throng_unit *unit); /* of its block */
+void throng_unit_free(throng_node *node, throng_unit *unit);
 void throng_unit_close(throng_node *node, throng_object *object, throng_unit *unit);
 uint64_t throng_unit_digest(const throng_node *node, const uint8_t *bytes, size_t size);
 /* Asks the host to check a unit that is whole, if its hash is known. */
@@ -347,6 +347,9 @@ const throng_neighbour *throng_neighbour_likely(const throng_node *node, const t
 void throng_neighbour_due(throng_node *node, throng_neighbour *neighbour);
 /* Something changed that may let us ask it, or (NULL) anyone. */
 void throng_neighbour_ask(throng_node *node, throng_neighbour *neighbour);
+/* To be filled in; NULL: no memory, and what was to be said is not. */
+throng_notices *throng_neighbour_notices(throng_node *node, throng_neighbour *neighbour);
+void throng_neighbour_notices_said(throng_node *node, throng_neighbour *neighbour);
 /* To be swept. */
 void throng_neighbour_gone(throng_node *node, throng_neighbour *neighbour);
 /* The tick must look at it by `at`. */
@@ -387,6 +390,8 @@ bool throng_request_is_ours(const throng_neighbour *neighbour, uint32_t request)
 
 /* --- uploads: chunks asked of us ----------------------------------------------------------------------- */
 int throng_upload_push(throng_node *node, throng_neighbour *neighbour, const throng_upload *upload);
+/* After the last was taken out of the ring. */
+void throng_uploads_rest(throng_node *node, throng_neighbour *neighbour);
 void throng_uploads_clear(throng_node *node, throng_neighbour *neighbour, const throng_object *object);
 /* Queues what a request asks for and we have; returns chunks queued. */
 uint32_t throng_upload_request(throng_node *node, throng_neighbour *neighbour, throng_object *object,

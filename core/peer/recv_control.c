@@ -75,8 +75,11 @@ int throng_recv_seek(throng_node *node, throng_neighbour *n, throng_reader *r)
         return THRONG_ERR_MALFORMED;
     if (!throng_object_find(node, tag))
         return 0;
+    throng_notices *notices = throng_neighbour_notices(node, n);
+    if (!notices)
+        return 0;
     n->peers_due = true;
-    n->peers_object = tag;
+    notices->peers_object = tag;
     return 0;
 }
 
@@ -131,7 +134,10 @@ int throng_recv_challenge(throng_node *node, throng_neighbour *n, throng_reader 
     uint64_t cookie;
     if (throng_cookie_decode(&cookie, r) < 0)
         return THRONG_ERR_MALFORMED;
-    n->answer_cookie = cookie;
+    throng_notices *notices = throng_neighbour_notices(node, n);
+    if (!notices)
+        return 0;
+    notices->answer_cookie = cookie;
     n->answer_due = true;
     return 0;
 }

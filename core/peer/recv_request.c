@@ -15,7 +15,10 @@ static bool refused(throng_node *node, const throng_neighbour *n)
 
 static void say_busy(throng_node *node, throng_neighbour *n, const throng_request *request, throng_time wait)
 {
-    n->busy =
+    throng_notices *notices = throng_neighbour_notices(node, n);
+    if (!notices)
+        return;
+    notices->busy =
         (throng_busy){.object = request->object, .request = request->request, .wait_ms = (uint32_t)(wait / THRONG_MS)};
     n->busy_due = true;
 }
@@ -31,10 +34,13 @@ static uint32_t chunks_waiting(const throng_node *node)
 }
 
 /* Only known neighbours come here with an object that is not ours: they have another one in common with us. */
-static int no_file(throng_neighbour *n, throng_tag object)
+static int no_file(throng_node *node, throng_neighbour *n, throng_tag object)
 {
+    throng_notices *notices = throng_neighbour_notices(node, n);
+    if (!notices)
+        return 0;
     n->no_file_due = true;
-    n->no_file = object;
+    notices->no_file = object;
     return 0;
 }
 
@@ -45,7 +51,7 @@ int throng_recv_request(throng_node *node, throng_neighbour *n, throng_reader *r
         return THRONG_ERR_MALFORMED;
     throng_object *object = throng_object_find(node, request.object);
     if (!object)
-        return no_file(n, request.object);
+        return no_file(node, n, request.object);
     throng_link *link = throng_link_get(node, n, object);
     if (!link)
         return 0;
@@ -82,13 +88,19 @@ int throng_recv_first_handshake(throng_node *node, throng_neighbour *n, throng_r
         return 0;
     throng_object *object = throng_object_find(node, told.object);
     if (!object)
-        return no_file(n, told.object);
+        return no_file(node, n, told.object);
     throng_link *link = throng_link_get(node, n, object);
     if (!link)
         return 0;
     throng_link_learn(node, n, link, &told.have);
     link->give_offer = true;
     return 0;
+}
+
+static void give_part(throng_link *link, uint32_t part)
+{
+    link->give_parts[part / 8] |= (uint8_t)(1u << (part % 8));
+    link->give_manifest = true;
 }
 
 int throng_recv_manifest_get(throng_node *node, throng_neighbour *n, throng_reader *r)
@@ -100,6 +112,6 @@ int throng_recv_manifest_get(throng_node *node, throng_neighbour *n, throng_read
     throng_link *link = object ? throng_link_get(node, n, object) : NULL;
     uint32_t part = get.offset / THRONG_MANIFEST_PART_SIZE;
     if (link && object->manifest_known && get.offset < object->manifest_size)
-        link->give_parts[part / 64] |= (uint64_t)1 << (part % 64);
+        give_part(link, part);
     return 0;
 }

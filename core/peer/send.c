@@ -25,6 +25,7 @@ static void upload_advance(throng_node *node, throng_neighbour *n)
     if (upload->first == upload->end) {
         n->uploads_head = (n->uploads_head + 1) & (n->uploads_capacity - 1);
         n->uploads_count--;
+        throng_uploads_rest(node, n);
     }
 }
 
@@ -39,6 +40,7 @@ static void expire_uploads(throng_node *node, throng_neighbour *n)
         node->uploads_chunks -= left;
         n->uploads_head = (n->uploads_head + 1) & (n->uploads_capacity - 1);
         n->uploads_count--;
+        throng_uploads_rest(node, n);
     }
 }
 
@@ -125,7 +127,7 @@ static throng_object *join_due(const throng_node *node, const throng_neighbour *
 
 static bool link_due(const throng_node *node, const throng_link *link)
 {
-    return link->tell_have || link->give_offer || link->get_manifest || link->give_parts[0] || link->give_parts[1];
+    return link->tell_have || link->give_offer || link->get_manifest || link->give_manifest;
 }
 
 bool throng_control_due(const throng_node *node, const throng_neighbour *n)
@@ -178,19 +180,28 @@ static void append_manifest_gets(throng_node *node, throng_link *link, throng_wr
                 w, &(throng_manifest_get){.object = object->tag, .offset = part * THRONG_MANIFEST_PART_SIZE});
 }
 
+static bool parts_left(const throng_link *link)
+{
+    uint8_t any = 0;
+    for (uint32_t i = 0; i < sizeof link->give_parts; i++)
+        any |= link->give_parts[i];
+    return any != 0;
+}
+
 /* One part a datagram: it fills it. */
 static void append_manifest_part(throng_node *node, throng_neighbour *n, throng_link *link, throng_writer *w)
 {
     throng_object *object = link->object;
-    uint32_t part = 0;
-    while (part < MANIFEST_PARTS_MAX && !(link->give_parts[part / 64] >> (part % 64) & 1))
+    uint32_t part = link->give_manifest ? 0 : MANIFEST_PARTS_MAX;
+    while (part < MANIFEST_PARTS_MAX && !(link->give_parts[part / 8] >> (part % 8) & 1))
         part++;
     if (part == MANIFEST_PARTS_MAX || throng_writer_left(w) < MANIFEST_ROOM)
         return;
     uint32_t offset = part * THRONG_MANIFEST_PART_SIZE;
     uint32_t size = object->manifest_size - offset;
     size = size < THRONG_MANIFEST_PART_SIZE ? size : THRONG_MANIFEST_PART_SIZE;
-    link->give_parts[part / 64] &= ~((uint64_t)1 << (part % 64));
+    link->give_parts[part / 8] &= (uint8_t) ~(1u << (part % 8));
+    link->give_manifest = parts_left(link);
     if (!unproven_allows(n, (uint32_t)throng_writer_size(w) + size + 24)) {
         node->stats.unproven_withheld++;
         return;
@@ -246,7 +257,7 @@ static void append_link(throng_node *node, throng_neighbour *n, throng_link *lin
 
 static void append_peers(throng_node *node, throng_neighbour *n, throng_writer *w)
 {
-    throng_peers peers = {.object = n->peers_object};
+    throng_peers peers = {.object = n->notices->peers_object};
     n->peers_due = false;
     peers.count = throng_overlay_recommend(node, n, peers.addrs, RECOMMENDED);
     if (peers.count > 0)
@@ -267,7 +278,7 @@ static void append_control(throng_node *node, throng_neighbour *n, throng_writer
         return;
     }
     if (n->answer_due)
-        throng_cookie_encode(w, THRONG_FRAME_ANSWER, n->answer_cookie);
+        throng_cookie_encode(w, THRONG_FRAME_ANSWER, n->notices->answer_cookie);
     n->answer_due = false;
     if (n->challenge_due && !n->proven)
         throng_cookie_encode(w, THRONG_FRAME_CHALLENGE, throng_neighbour_cookie(node, n));
@@ -280,16 +291,17 @@ static void append_control(throng_node *node, throng_neighbour *n, throng_writer
         n->asked_size = 0;
     }
     if (n->busy_due)
-        throng_busy_encode(w, &n->busy);
+        throng_busy_encode(w, &n->notices->busy);
     n->busy_due = false;
     if (n->no_file_due)
-        throng_tag_frame_encode(w, THRONG_FRAME_NO_FILE, n->no_file);
+        throng_tag_frame_encode(w, THRONG_FRAME_NO_FILE, n->notices->no_file);
     n->no_file_due = false;
     if (n->seek_due)
-        throng_tag_frame_encode(w, THRONG_FRAME_SEEK, n->seek_object);
+        throng_tag_frame_encode(w, THRONG_FRAME_SEEK, n->notices->seek_object);
     n->seek_due = false;
     if (n->peers_due)
         append_peers(node, n, w);
+    throng_neighbour_notices_said(node, n);
     for (uint32_t i = 0; i < n->links_count && throng_writer_left(w) > 128; i++)
         append_link(node, n, &n->links[i], w);
 }

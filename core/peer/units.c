@@ -78,6 +78,13 @@ throng_unit *throng_unit_open(throng_node *node, throng_object *object, uint32_t
     return unit;
 }
 
+void throng_unit_free(throng_node *node, throng_unit *unit)
+{
+    throng_node_release(node, unit->page, unit->page_size);
+    throng_node_release(node, unit->failed, (unit->end - unit->first) * sizeof *unit->failed);
+    throng_node_release(node, unit, throng_unit_bytes(unit));
+}
+
 void throng_unit_close(throng_node *node, throng_object *object, throng_unit *unit)
 {
     uint32_t mask = object->units_capacity - 1;
@@ -95,8 +102,7 @@ void throng_unit_close(throng_node *node, throng_object *object, throng_unit *un
         hole = i;
     }
     object->units_open--;
-    throng_node_release(node, unit->page, unit->page_size);
-    throng_node_release(node, unit, throng_unit_bytes(unit));
+    throng_unit_free(node, unit);
 }
 
 void throng_unit_check(throng_node *node, throng_object *object, throng_unit *unit)
@@ -131,7 +137,7 @@ void throng_units_check_waiting(throng_node *node, throng_object *object)
 static void blame(throng_node *node, const throng_unit *unit)
 {
     for (uint32_t i = 0; i < unit->end - unit->first; i++) {
-        if (!(unit->suspect >> i & 1) || unit->of[i].failed_digest == unit->of[i].digest)
+        if (!(unit->suspect >> i & 1) || unit->failed[i] == unit->of[i].digest)
             continue;
         throng_neighbour *liar = throng_neighbour_by_serial(node, unit->of[i].failed_supplier);
         if (liar && !liar->gone)
@@ -169,13 +175,15 @@ void throng_unit_failed(throng_node *node, throng_object *object, throng_unit *u
     throng_neighbour *liar = tampered ? throng_neighbour_by_serial(node, sole_supplier(unit)) : NULL;
     if (liar)
         throng_neighbour_ban(node, liar);
+    if (tampered && !unit->failed)
+        unit->failed = throng_node_alloc(node, (unit->end - unit->first) * sizeof *unit->failed);
     for (uint32_t i = 0; i < unit->end - unit->first; i++) {
         throng_object_mark_stored(object, unit->first + i, false);
-        if (!tampered || unit->of[i].supplier == NO_SUPPLIER)
+        if (!tampered || !unit->failed || unit->of[i].supplier == NO_SUPPLIER)
             continue;
         unit->suspect |= (uint16_t)(1u << i);
         unit->of[i].failed_supplier = unit->of[i].supplier;
-        unit->of[i].failed_digest = unit->of[i].digest;
+        unit->failed[i] = unit->of[i].digest;
     }
     unit->got = 0;
     unit->checking = false;

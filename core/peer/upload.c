@@ -1,9 +1,11 @@
 /* Chunks asked of us and not yet sent: a bounded ring of intervals for each neighbour. */
 #include "peer.h"
 
+enum { CAPACITY_FIRST = 2 };
+
 static int ring_widen(throng_node *node, throng_neighbour *n)
 {
-    uint32_t wider = n->uploads_capacity ? n->uploads_capacity * 2 : 2;
+    uint32_t wider = n->uploads_capacity ? n->uploads_capacity * 2 : CAPACITY_FIRST;
     if (wider > UPLOADS_MAX)
         return THRONG_ERR_FULL;
     throng_upload *grown = throng_node_alloc(node, wider * sizeof *grown);
@@ -14,7 +16,7 @@ static int ring_widen(throng_node *node, throng_neighbour *n)
     throng_node_release(node, n->uploads, n->uploads_capacity * sizeof *n->uploads);
     n->uploads = grown;
     n->uploads_head = 0;
-    n->uploads_capacity = wider;
+    n->uploads_capacity = (uint8_t)wider;
     return 0;
 }
 
@@ -36,6 +38,16 @@ int throng_upload_push(throng_node *node, throng_neighbour *n, const throng_uplo
     return 0;
 }
 
+/* Few neighbours ask at a time: a small ring that is empty goes. */
+void throng_uploads_rest(throng_node *node, throng_neighbour *n)
+{
+    if (n->uploads_count > 0 || n->uploads_capacity > CAPACITY_FIRST)
+        return;
+    throng_node_release(node, n->uploads, n->uploads_capacity * sizeof *n->uploads);
+    n->uploads = NULL;
+    n->uploads_head = n->uploads_capacity = 0;
+}
+
 /* Forgets what was asked of one object, or of every one (NULL). Order is kept. */
 void throng_uploads_clear(throng_node *node, throng_neighbour *n, const throng_object *object)
 {
@@ -49,7 +61,8 @@ void throng_uploads_clear(throng_node *node, throng_neighbour *n, const throng_o
         n->uploads_chunks -= upload.end - upload.first;
         node->uploads_chunks -= upload.end - upload.first;
     }
-    n->uploads_count = kept;
+    n->uploads_count = (uint8_t)kept;
+    throng_uploads_rest(node, n);
 }
 
 static uint32_t least(uint32_t a, uint32_t b)

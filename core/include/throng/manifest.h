@@ -73,7 +73,8 @@ THRONG_API int throng_manifest_encode(const throng_manifest *manifest, uint8_t *
 /* The hashes of an object: the list of its manifest and the pages known so far. */
 typedef struct throng_hashes throng_hashes;
 
-/* list: geometry.list_hashes times 32 bytes, copied; NULL while the hashes are being made (throng_hashes_set). */
+/* list: geometry.list_hashes times 32 bytes, borrowed: they must outlive the hashes; NULL while the hashes are being
+ * made (throng_hashes_set). */
 THRONG_API int throng_hashes_new(throng_hashes **ret, const throng_alloc *alloc, const throng_geometry *geometry,
                                  const uint8_t *list);
 THRONG_API void throng_hashes_free(throng_hashes *hashes);
