@@ -1,5 +1,5 @@
 # A thin face: Meson holds the sources and the tests, scripts/ the steps.
-.PHONY: all deps build run check demo bench fuzz clean
+.PHONY: all deps build run check demo figures bench fuzz clean
 
 all: build
 
@@ -14,6 +14,10 @@ check:
 # The paper's pool test with real programs on emulated lines; without root or /dev/net/tun, in the simulator.
 demo: deps build
 	scripts/demo
+# The evaluation in the lab and the simulator, into docs/results/: hours, as root, alone on the machine; goes on where it
+# was interrupted. ONLY="pool fair" (sets), BUDGET=20m (begins nothing that would end later), QUICK=1, FRESH=1.
+figures: deps build
+	/usr/bin/python3 lab/figures
 # One JSON line for each measurement, kept under docs/results/.
 bench: deps build
 	scripts/bench
