@@ -55,7 +55,8 @@ void ngx_http_throng_account(ngx_http_request_t *r, ngx_http_throng_ctx_t *ctx, 
     ngx_uint_t first = c->requests == 1;
     uint64_t sent = (uint64_t)c->sent, line, charge;
 
-    if (ctx->own || sent <= ctx->sent) {
+    /* What passes through a WebSocket is throngd's, who counts it. */
+    if (ctx->own || sent <= ctx->sent || (r->upstream != NULL && r->upstream->upgrade)) {
         return;
     }
     line = throng_line_bytes(sent, first) - (ctx->sent == 0 ? 0 : throng_line_bytes(ctx->sent, first));
@@ -78,15 +79,14 @@ ngx_int_t ngx_http_throng_log_handler(ngx_http_request_t *r)
     ngx_http_throng_ctx_t *ctx;
     uint64_t sent;
 
-    /* What passes through a WebSocket is throngd's, who counts it. */
-    if (tb == NULL || tb->memory == NULL || (r->upstream != NULL && r->upstream->upgrade)) {
+    if (tb == NULL || tb->memory == NULL) {
         return NGX_OK;
     }
     ctx = ngx_http_get_module_ctx(r, ngx_http_throng_module);
     sent = (uint64_t)r->connection->sent;
     if (ctx != NULL) {
         ngx_http_throng_account(r, ctx, tb);
-    } else if (sent != 0) {
+    } else if (sent != 0 && !(r->upstream != NULL && r->upstream->upgrade)) {
         ngx_http_throng_sent(tb->counters, sent, throng_line_bytes(sent, r->connection->requests == 1));
     }
     return NGX_OK;

@@ -214,7 +214,7 @@ static ngx_int_t ngx_http_throng_serve_file(ngx_http_request_t *r, ngx_http_thro
             (ngx_table_elt_t *)r->headers_out.headers.last->elts + r->headers_out.headers.last->nelts - 1;
     }
     if (ngx_http_throng_add_text(r, "Vary", "Accept-Encoding") != NGX_OK ||
-        ngx_http_throng_add_text(r, "Cache-Control", worker ? "no-cache" : "public, max-age=31536000, immutable") !=
+        ngx_http_throng_add_text(r, "Cache-Control", worker ? "max-age=600" : "public, max-age=31536000, immutable") !=
             NGX_OK ||
         (worker && ngx_http_throng_add_text(r, "Service-Worker-Allowed", "/") != NGX_OK) ||
         ngx_http_throng_add_text(r, "X-Content-Type-Options", "nosniff") != NGX_OK) {

@@ -334,7 +334,7 @@ static void files_come_compressed_as_accepted_and_stay_in_caches(void **state)
     get(*state, "/.throng/0a1b/core.wasm", "");
     assert_header("Content-Type", "application/wasm");
     get(*state, "/.throng/worker.js", "");
-    assert_header("Cache-Control", "no-cache");
+    assert_header("Cache-Control", "max-age=600");
     assert_header("Service-Worker-Allowed", "/");
     assert_string_equal(got.body, "worker();");
     get(*state, "/.throng/ffff/x.js", "");
