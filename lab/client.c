@@ -133,6 +133,7 @@ static void complete(lab_client *client, lab_way way)
                                             client->visit.role != LAB_ROLE_POISONER && !is_right(client));
     lab_emulator_traffic(client->config.emulator, client->visit.node, &client->visit.after);
     lab_client_visit(client);
+    client->visit.then = client->visit.stats;
     client->config.on_complete(client, client->config.user);
     /* From the loop, as whoever called us goes on. */
     uv_timer_start(&client->timer, leave, way == LAB_WAY_CROWD ? client->config.linger / THRONG_MS : 0, 0);

@@ -58,8 +58,9 @@ typedef struct lab_visit {
     uint32_t failed; /* … of those that failed, or brought neither file nor directions */
     uint32_t stuck;  /* times that the crowd was of no use */
     lab_traffic before;
-    lab_traffic after; /* of the node when it was complete, or left */
-    throng_peer_stats stats;
+    lab_traffic after;       /* of the node when it was complete, or left */
+    throng_peer_stats then;  /* the peer's numbers when it was complete … */
+    throng_peer_stats stats; /* … and when it left */
 } lab_visit;
 
 /* Arrives now. NULL when out of memory. `visit` is copied. */

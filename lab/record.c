@@ -15,14 +15,14 @@ static double seconds(throng_time us)
 
 static void add_stats(lab_bytes *sum, const lab_visit *visit)
 {
-    const throng_node_stats *n = &visit->stats.node;
+    const throng_node_stats *n = &visit->then.node;
     sum->content_from_seeder += n->content_from_seeder;
     sum->content_from_peers += n->content_from_peers;
-    sum->content_uploaded += n->content_uploaded;
+    sum->content_uploaded += visit->stats.node.content_uploaded;
     sum->content_duplicate += n->content_duplicate;
     sum->frames_received += n->received_bytes;
     sum->frames_sent += n->sent_bytes;
-    sum->opened += visit->stats.seal.opened;
+    sum->opened += visit->then.seal.opened;
     sum->requests_sent += n->requests_sent;
     sum->requests_timed_out += n->requests_timed_out;
     sum->requests_refused += n->requests_refused;

@@ -191,7 +191,11 @@ def pairs(records):
                                                           record["result"]["emulator"]["overloaded"]):
             continue
         keys = keys_of(record)
-        about = (record["set"], record["scenario"], kind_of(record), keys.get("arrivals.rate"),
+        if record["set"] == "cap" or "server.kill_at" in keys:  # the simulator has no such thing
+            continue
+        scenario = "home" if record["scenario"] == "mixed-lines" else record["scenario"]
+        calm = keys.get("clients.patience") == "0" or keys.get("clients.poison") == "0"
+        about = (record["set"], scenario + (", calm" if calm else ""), kind_of(record), keys.get("arrivals.rate"),
                  keys.get("arrivals.count"), size_of(record), "400k" in record["run"])
         if mean_s(record):
             means[record["program"]].setdefault(about, []).append(mean_s(record))

@@ -134,24 +134,34 @@ def crowds(quick):
                 yield run("crowd", "crowd", seed, 60, {**keys, "clients.kind": "bittorrent"})
 
 
+def both(set_name, scenario, seed, expected_s, lab_keys=None, sim_keys=None, sim_scenario=None):
+    """A scenario that the simulator has, too: for as long there."""
+    yield run(set_name, scenario, seed, expected_s, lab_keys or {})
+    yield run(set_name, sim_scenario or scenario, seed, 0,
+              {"run.duration": "60s", "run.warmup": "10s", "run.drain": "30s", **(sim_keys or {})}, program="sim")
+
+
 def homes(quick):
     for seed in range(1, 2 if quick else 4):
         for rate in (8,) if quick else (4, 16, 32):
-            keys = {"arrivals.rate": rate, "run.nodes": 40 + rate * 8}
-            yield run("home", "home", seed, 45, keys)
+            yield from both("home", "home", seed, 45, {"arrivals.rate": rate, "run.nodes": 40 + rate * 8},
+                            {"arrivals.rate": rate, "run.duration": "40s"}, "mixed-lines")
 
 
 def faults(quick):
+    calm_churn = {"clients.patience": 0, "clients.vanish": 0}
+    calm_poison = {"clients.poison": 0}
     for seed in range(1, 2 if quick else 4):
-        yield run("faults", "churn", seed, 66, {})
-        yield run("faults", "churn", seed, 80, {"clients.patience": 0, "clients.vanish": 0})
-        yield run("faults", "poison", seed, 70, {})
-        yield run("faults", "poison", seed, 65, {"clients.poison": 0})
-        yield run("faults", "leech", seed, 90, {})
-        yield run("faults", "seeder-dies", seed, 66, {})
+        yield from both("faults", "churn", seed, 66)
+        yield from both("faults", "churn", seed, 80, calm_churn, calm_churn)
+        yield from both("faults", "poison", seed, 70)
+        yield from both("faults", "poison", seed, 65, calm_poison, calm_poison)
+        yield from both("faults", "leech", seed, 90)
+        yield from both("faults", "seeder-dies", seed, 66, None,
+                        {"seeder.die_at": "20s", "seeder.return_at": "40s", "run.warmup": "5s"})
         yield run("faults", "seeder-dies", seed, 66,
                   {"server.fail_at": 0, "server.heal_at": 0, "server.kill_at": "20s"})
-        yield run("faults", "lossy", seed, 66, {})
+        yield from both("faults", "lossy", seed, 66)
         yield run("faults", "nat", seed, 70, {})
         yield run("faults", "flaky", seed, 66, {})
 
