@@ -47,8 +47,8 @@ test("visitor gets the page from those before when the seeder has stopped", () =
     const page = await come(), frame = await visit(page, site.url + "/");
     assert.equal((await fetched(frame, "/big.bin")).hash, hex(site.files["/big.bin"].bytes));
     const stats = await page.stats();
+    assert.ok(stats.fromPeers > 300000, JSON.stringify(stats));
     assert.ok(stats.fromPeers > 10 * stats.fromSeeder, JSON.stringify(stats));
-    assert.equal(site.served, 0);
 }));
 
 test("core comes from the first neighbour, and from the server when that one gives another", () => withSite({}, async (site, come) => {

@@ -11,6 +11,8 @@ export class Content {
     failed: Error | null = null;
     /** Settles when the object is whole, or fails. */
     readonly whole: Promise<void>;
+    /** When something new was verified last, or the object was first wanted: performance.now(). */
+    progressAt = performance.now();
     private done_!: (error?: Error) => void;
     private spans_: [number, number][] = []; /* verified, ascending, apart */
     private waiting_: (() => void)[] = [];
@@ -31,6 +33,7 @@ export class Content {
 
     /** Bytes [from, end) matched their hash. */
     verified(from: number, end: number): void {
+        this.progressAt = performance.now();
         const spans: [number, number][] = [];
         for (const [a, b] of this.spans_)
             if (b < from || a > end)
@@ -60,16 +63,12 @@ export class Content {
         return from;
     }
 
-    /** What is not verified of the whole. */
-    gaps(): [number, number][] {
-        const gaps: [number, number][] = [];
-        let at = 0;
-        for (const [a, b] of [...this.spans_, [this.bytes.length, this.bytes.length]]) {
-            if (a! > at)
-                gaps.push([at, a!]);
-            at = b!;
-        }
-        return gaps;
+    /** Up to where nothing is verified from `from` on. */
+    gap(from: number): number {
+        for (const [a] of this.spans_)
+            if (a > from)
+                return a;
+        return this.bytes.length;
     }
 
     private wake_(): void {

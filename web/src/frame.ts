@@ -16,8 +16,8 @@ export class Frame {
         /* Not this window's own address: the page would take itself for its referrer. */
         this.frame_.referrerPolicy = "no-referrer";
         this.frame_.onload = () => this.loaded_();
+        this.frame_.src = url;
         document.body.append(this.frame_);
-        this.inner_.location.replace(url);
         addEventListener("hashchange", () => this.hashTyped_());
         addEventListener("pagehide", () => this.keepScroll_());
         addEventListener("beforeprint", () => (this.frame_.style.height = this.inner_.document.documentElement.scrollHeight + "px"));

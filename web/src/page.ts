@@ -2,13 +2,13 @@
 
 import { badge } from "./badge";
 import { Frame } from "./frame";
-import { Objects } from "./objects";
+import { Objects, Place } from "./objects";
 import { Peer } from "./peer";
 import type { Answer, Ask } from "./port";
 import { CoreShare } from "./share";
 import { ServerSocket } from "./signalling";
 
-const CONTROLLED_WITHIN_MS = 4000, LOOP_MS = 10000, LOOP_MAX = 4;
+const CONTROLLED_WITHIN_MS = 4000, LOOP_MS = 10000, LOOP_MAX = 4, PATIENCE_MS = 1000, LATE_MS = 4000;
 const here = () => location.pathname + location.search;
 
 /* The page as the server gives it to everybody. */
@@ -67,6 +67,20 @@ function parseHeaders(text: string): [string, string][] {
     return text.split("\r\n").map((line) => /^([^:]+): *(.*)$/.exec(line)).filter((m) => m).map((m) => [m![1]!, m![2]!]);
 }
 
+/* The next bytes; or, if for some time nothing new came of the object, up to where the server has to help out. */
+async function nextBytes(place: Place, at: number, end: number, port: MessagePort): Promise<Uint8Array | number> {
+    const { content } = place, from = place.at + at;
+    const read = content.read(from, place.at + end).catch(() => null);
+    for (;;) {
+        const bytes = await Promise.race([read, new Promise<undefined>((go) => setTimeout(() => go(undefined), PATIENCE_MS))]);
+        if (bytes)
+            return bytes;
+        if (bytes === null || performance.now() - content.progressAt > LATE_MS)
+            return Math.min(content.gap(from) - place.at, end);
+        port.postMessage(0);
+    }
+}
+
 async function serve(objects: Objects, ask: Ask, port: MessagePort): Promise<void> {
     if (ask.d && !objects.follow(ask.throng, JSON.parse(ask.d)))
         return port.postMessage(0);
@@ -82,13 +96,12 @@ async function serve(objects: Objects, ask: Ask, port: MessagePort): Promise<voi
     port.onmessage = async ({ data }) => {
         if (!data)
             return port.close();
-        try {
-            const bytes = await place.content.read(place.at + at, place.at + end);
-            at += bytes.length;
-            port.postMessage(bytes, [bytes.buffer]);
-        } catch {
-            port.postMessage(0);
-        }
+        const next = await nextBytes(place, at, end, port);
+        if (next instanceof Uint8Array) {
+            at += next.length;
+            port.postMessage(next, [next.buffer]);
+        } else
+            port.postMessage((at = next));
     };
     port.postMessage(answer);
 }

@@ -34,6 +34,7 @@ export class Peer {
     private early_: Uint8Array[] = [];
     private welcomed_ = false;
     private left_ = false;
+    private lost_ = false;
 
     constructor(signalling: Signalling, options: PeerOptions = {}) {
         this.named = new Promise((resolve) => (this.named_ = resolve));
@@ -86,7 +87,7 @@ export class Peer {
     /** Wants another object of the same site. */
     want(object: Directions): Content | null {
         const key = String.fromCharCode(...object.id), known = this.byId_.get(key);
-        if (known || this.left_ || object.size > OBJECT_BYTES_MAX)
+        if (known || this.left_ || this.alone || object.size > OBJECT_BYTES_MAX)
             return known || null;
         const content = new Content(this.next_++, object.id, object.size, object.chunkSize);
         this.contents_.set(content.number, content);
@@ -168,8 +169,18 @@ export class Peer {
             this.mesh.forget(peer);
     }
 
+    /* Without a server and without neighbours there is no crowd to wait for. */
     closed(): void {
         this.named_([]);
+        this.lost_ = true;
+        if (this.alone)
+            for (const content of this.contents_.values())
+                content.fail(new Error("throng: no server"));
+    }
+
+    /** Nobody is there, and nobody will come. */
+    get alone(): boolean {
+        return this.lost_ && !this.mesh.open().length;
     }
 
     /* --- the core ------------------------------------------------------------------------------------------- */

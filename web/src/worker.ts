@@ -89,8 +89,8 @@ async function network(request: Request, patient: boolean): Promise<Response> {
     }
 }
 
-/* The window fell silent in mid-answer: the rest comes from the server, if it still has that very version. */
-async function rest(request: Request, from: number, end: number, tag: string | null): Promise<ReadableStreamDefaultReader<Uint8Array>> {
+/* What the crowd does not bring comes from the server, if it still has that very version. */
+async function fromServer(request: Request, from: number, end: number, tag: string | null): Promise<ReadableStreamDefaultReader<Uint8Array>> {
     const headers = new Headers({ Range: `bytes=${from}-${end - 1}` });
     if (tag)
         headers.set("If-Range", tag);
@@ -101,18 +101,31 @@ async function rest(request: Request, from: number, end: number, tag: string | n
     return response.body!.getReader();
 }
 
+/* The next bytes from the window; up to where the server has to help out; or undefined, when the window is gone. */
+async function fromWindow(line: Line): Promise<unknown> {
+    line.pull();
+    for (;;) {
+        const next = await line.next(NEXT_WITHIN_MS);
+        if (next !== 0)
+            return next;
+    }
+}
+
 function stream(line: Line, request: Request, answer: Answer): ReadableStream<Uint8Array> {
     let at = answer.from;
     let server: ReadableStreamDefaultReader<Uint8Array> | undefined;
+    let serverEnd = 0;
     const tag = new Headers(answer.headers).get("ETag");
     return new ReadableStream<Uint8Array>({
         async pull(controller) {
             let bytes: unknown;
-            if (!server && at < answer.end) {
-                line.pull();
-                bytes = await line.next(NEXT_WITHIN_MS);
-                if (!(bytes instanceof Uint8Array))
-                    server = await rest(request, at, answer.end, tag);
+            if (at >= serverEnd && at < answer.end) {
+                server = undefined;
+                bytes = await fromWindow(line);
+                if (!(bytes instanceof Uint8Array)) {
+                    serverEnd = Math.min(typeof bytes === "number" && bytes > at ? bytes : answer.end, answer.end);
+                    server = await fromServer(request, at, serverEnd, tag);
+                }
             }
             if (server)
                 bytes = (await server.read()).value;
