@@ -79,8 +79,8 @@ int scenario_set(const scenario_taker *taker, const char *assignment, char error
     char text[LINE_SIZE_MAX], place[LINE_SIZE_MAX + 8];
     if (strlen(assignment) >= sizeof text)
         return scenario_complain(error, "--set %.60s…: too long", assignment);
-    snprintf(place, sizeof place, "--set %s", assignment);
     memcpy(text, assignment, strlen(assignment) + 1);
+    snprintf(place, sizeof place, "--set %s", text);
     char *equals = strchr(text, '=');
     char *dot = strchr(text, '.');
     if (!equals || !dot || dot > equals)
