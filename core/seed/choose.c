@@ -4,6 +4,12 @@
 
 #include <string.h>
 
+enum {
+    BROWSER_COPIES = 3,        /* browsers that hold something are enough to give it */
+    BROWSER_SMALL_CHUNKS = 64, /* objects up to here everyone is given at once */
+};
+#define BROWSER_PATIENCE (1 * THRONG_SECOND) /* … and a newcomer is left to them for so long */
+
 static uint32_t lowest_bit(uint32_t bits)
 {
     uint32_t at = 0;
@@ -14,11 +20,11 @@ static uint32_t lowest_bit(uint32_t bits)
 
 /* Looks at the units from the least held on, in each group from its first: groups lie one before the other in `order`.
  */
-static bool rarest_lacking(const seed_member *member, uint32_t *ret_unit)
+static bool rarest_lacking(const seed_member *member, uint32_t holders_max, uint32_t *ret_unit)
 {
     const seed_object *object = member->object;
     uint32_t end = object->units;
-    while (end > 0) {
+    while (end > 0 && object->holders[object->order[end - 1]] <= holders_max) {
         uint32_t start = object->fewer[object->holders[object->order[end - 1]]];
         for (uint32_t i = start; i < end; i++) {
             if (throng_seed_holdings_missing(member, object->order[i]) != 0) {
@@ -31,10 +37,19 @@ static bool rarest_lacking(const seed_member *member, uint32_t *ret_unit)
     return false;
 }
 
-static bool begin_run(seed_member *member)
+/* Browsers stay while their page is read, and give on what they have. What enough of them hold a newcomer gets from
+ * them, unless it is still without it after a while: so the server's part stays the same, however many come. */
+static uint32_t holders_max(const seed_member *member, throng_time now)
+{
+    bool helped = throng_addr_is_browser(&member->client->addr) && now < member->joined + BROWSER_PATIENCE &&
+                  member->object->geometry.data_chunks > BROWSER_SMALL_CHUNKS;
+    return helped ? BROWSER_COPIES - 1 : UINT32_MAX;
+}
+
+static bool begin_run(seed_member *member, throng_time now)
 {
     uint32_t unit;
-    if (!member->held || !rarest_lacking(member, &unit))
+    if (!member->held || !rarest_lacking(member, holders_max(member, now), &unit))
         return false;
     member->run_unit = unit;
     member->run_missing = throng_seed_holdings_missing(member, unit);
@@ -76,7 +91,7 @@ bool throng_seed_choose(throng_seed *seed, throng_time now, seed_member *member,
         *ret_chunk = next_of_wants(member, ret_request);
         return true;
     }
-    if (member->any_left == 0 || (member->run_missing == 0 && !begin_run(member))) {
+    if (member->any_left == 0 || (member->run_missing == 0 && !begin_run(member, now))) {
         member->any_left = 0;
         return false;
     }

@@ -108,6 +108,7 @@ struct seed_member {
     seed_object *object;
     seed_member *next_of_client;
     seed_member *newer, *older;
+    throng_time joined;
     throng_time listed; /* when the directory was last told of it */
     bool welcome_queued;
     bool introduced;          /* to those whom its first WELCOME named */

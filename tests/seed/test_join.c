@@ -416,6 +416,38 @@ static void browser_is_named_browsers_alone_and_others_are_named_none(void **sta
     fixture_stop(&f);
 }
 
+/* `browser` asks for everything of the seed's choice, having nothing; all that it is given in `span`. */
+static uint32_t given_to_browser(fixture *f, uint64_t id, throng_time span)
+{
+    uint8_t bytes[64];
+    throng_addr from = throng_addr_browser(id);
+    throng_writer w = throng_writer_on(bytes, sizeof bytes);
+    throng_write_u8(&w, THRONG_FRAME_REQUEST);
+    throng_write_u64(&w, f->tag);
+    throng_write_u8(&w, 1);
+    throng_write_u16(&w, 0x4000 | 128); /* any 128, as a varint */
+    throng_write_u16(&w, 0);
+    throng_seed_recv(f->seed, f->now, UNIX_NOW, (uint32_t)id + 1000, &from, bytes, throng_writer_size(&w));
+    uint64_t before = stats_of(f).content_bytes;
+    wait_for(f, span);
+    return (uint32_t)((stats_of(f).content_bytes - before) / CHUNK);
+}
+
+static void browser_is_left_to_three_that_hold_all_until_it_waited(void **state)
+{
+    fixture f;
+    start(&f);
+    for (uint64_t id = 1; id <= 3; id++) {
+        join_browser(&f, id, true);
+        assert_int_equal(given_to_browser(&f, id, 500 * THRONG_MS), 128);
+    }
+    join_browser(&f, 4, true);
+    assert_int_equal(given_to_browser(&f, 4, 500 * THRONG_MS), 0);
+    wait_for(&f, THRONG_SECOND);
+    assert_int_equal(given_to_browser(&f, 4, 500 * THRONG_MS), 128);
+    fixture_stop(&f);
+}
+
 static void browser_stays_while_its_connection_does(void **state)
 {
     fixture f;
@@ -459,6 +491,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(browser_is_named_browsers_alone_and_others_are_named_none),
+        cmocka_unit_test(browser_is_left_to_three_that_hold_all_until_it_waited),
         cmocka_unit_test(browser_stays_while_its_connection_does),
         cmocka_unit_test(browser_without_a_connection_is_not_believed),
         cmocka_unit_test(browser_address_goes_to_and_fro),
