@@ -107,9 +107,16 @@ bool lab_record_file_open(lab_record_file **ret, const char *path)
     file->path = path;
     pthread_mutex_init(&file->lock, NULL);
     fprintf(file->out, "number,node,class,role,object,born_s,directed_s,complete_s,ran_out,way,asked,failed,stuck,"
-                       "from_seeder,from_peers,duplicate,uploaded,requests,timed_out,busy\n");
+                       "from_seeder,from_peers,duplicate,uploaded,requests,timed_out,busy,"
+                       "down_chunks,down_udp,down_tcp,down_other,up_chunks,up_udp,up_tcp,up_other\n");
     *ret = file;
     return true;
+}
+
+static void write_bytes(FILE *out, const uint64_t after[LAB_KINDS], const uint64_t before[LAB_KINDS])
+{
+    for (int kind = 0; kind < LAB_KINDS; kind++)
+        fprintf(out, ",%" PRIu64, after[kind] - before[kind]);
 }
 
 void lab_record_file_add(lab_record_file *file, const lab_visit *visit, const uint8_t *class_of, throng_time began)
@@ -121,12 +128,15 @@ void lab_record_file_add(lab_record_file *file, const lab_visit *visit, const ui
     pthread_mutex_lock(&file->lock);
     fprintf(file->out,
             "%u,%u,%u,%s,%u,%.4f,%.4f,%.4f,%d,%d,%u,%u,%u,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64
-            ",%" PRIu64 ",%" PRIu64 "\n",
+            ",%" PRIu64 ",%" PRIu64,
             visit->number, visit->node, class_of[visit->node], roles[visit->role], visit->object,
             seconds(visit->born - began), visit->directed ? seconds(visit->directed - visit->born) : 0,
             visit->complete ? seconds(visit->complete - visit->born) : 0, visit->ran_out, visit->way, visit->asked,
             visit->failed, visit->stuck, s->content_from_seeder, s->content_from_peers, s->content_duplicate,
             s->content_uploaded, s->requests_sent, s->requests_timed_out, s->requests_refused);
+    write_bytes(file->out, visit->after.down_bytes, visit->before.down_bytes);
+    write_bytes(file->out, visit->after.up_bytes, visit->before.up_bytes);
+    fputc('\n', file->out);
     pthread_mutex_unlock(&file->lock);
 }
 
