@@ -9,6 +9,7 @@
 #include <throng/intervals.h>
 #include <throng/manifest.h>
 #include <throng/node.h>
+#include <throng/prefixes.h>
 #include <throng/seed.h>
 
 #endif
