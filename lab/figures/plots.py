@@ -66,7 +66,7 @@ class Plot:
         self.path = path
         self.lines = ["set terminal svg size 800,520 noenhanced background rgb 'white'", "set output '%s'" % path,
                       "set title '%s'" % title, "set xlabel '%s'" % x, "set ylabel '%s'" % y, "set grid",
-                      "set key left top"]
+                      "set key below maxcols 3"]
         self.curves = []
 
     def say(self, *lines):
@@ -174,7 +174,7 @@ def fair_name(record):
 def draw_fairness(results, folder, records):
     plot = Plot(folder, str(results / "lab-fair.svg"), "One Throng download beside TCP on a line of 4 Mbit/s", "seconds",
                 "our share of the line")
-    plot.say("set yrange [0:1]", "set key right top")
+    plot.say("set yrange [0:1]")
     for colour, record in enumerate([r for r in usable(records, "fair") if r["result"].get("line") and
                                      r["seed"] == 1], 1):
         plot.add(shares_of(record), "beside " + fair_name(record), "with lines linewidth 2 linecolor %d" % colour)

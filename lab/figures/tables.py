@@ -49,7 +49,7 @@ def loads(records):
                              ", ".join(show(mean_s(r)) for r in some) if len(some) > 1 else "",
                              show(mean([p95_s(r) for r in some])),
                              show(mean([100 * c["beyond_file"] for c in clients]), "%.0f %%"),
-                             show(max([c["upload_ratio_worst"] for c in clients], default=None)) if kind != "http" else "",
+                             show(max([c["upload_ratio_worst"] for c in clients], default=None)) if kind in ("throng", "paper") else "",
                              show(mean([r["server"]["join_bytes"] for r in results]), "%.0f") if kind in ("throng", "paper")
                              else "",
                              show(max(r["server"]["busiest_second"] for r in results) * 100, "%.0f %%"),

@@ -84,7 +84,7 @@ if [ "$code" -eq 77 ]; then
     echo "1..0 # SKIP $(head -n 1 "$out/err")"
     exit 0
 fi
-echo "1..9"
+echo "1..10"
 
 short 4s >"$out/json" 2>"$out/err" &
 driver=$!
@@ -117,6 +117,18 @@ wait "$driver" 2>/dev/null
 driver=
 wait_until_gone && result ok "nothing is left after kill -9 of the driver" ||
     result "not ok" "nothing is left after kill -9 of the driver"
+
+short 4s --set beside.flows=1 --set beside.at=1s --set arrivals.rate=1 >"$out/json" 2>"$out/err" &
+driver=$!
+wait "$driver"
+driver=
+if jq -e '.completed == .arrived and ([.line[][1]] | max) > 600000 and ([.line[][1]] | max) < 840000' "$out/json" >/dev/null; then
+    result ok "a TCP flow beside the crowd fills its node's line"
+else
+    result "not ok" "a TCP flow beside the crowd fills its node's line"
+    note "$out/err"
+    note "$out/json"
+fi
 
 if /usr/bin/python3 -c 'import libtorrent' 2>/dev/null; then
     short 4s --set clients.kind=bittorrent --set arrivals.rate=2 >"$out/json" 2>"$out/err" &
