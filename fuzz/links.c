@@ -25,5 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     links_in_html((const char *)data, size, &base, check, &left);
     left = 128;
     links_in_css((const char *)data, size, &base, check, &left);
+    left = 128;
+    links_in_script((const char *)data, size, &base, check, &left);
     return 0;
 }

@@ -53,6 +53,9 @@ bool catalog_is_busy(const catalog *c);
 /* After catalog_stop, when the loop has run until it is no longer busy; before seeder and fetcher are freed. */
 void catalog_free(catalog *c);
 
+/* A browser that came for a page object joined this, too, soon after: the page pulls it in. */
+void catalog_learn(catalog *c, const throng_hash *page_object, throng_tag joined);
+
 uint32_t catalog_known(const catalog *c);
 uint32_t catalog_ready(const catalog *c);
 

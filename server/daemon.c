@@ -142,6 +142,12 @@ static void carry(void *user, uint64_t browser, const uint8_t *head, size_t head
         signalling_carry(d->browsers, browser, head, head_size, body, body_size);
 }
 
+static void on_join(void *user, const throng_hash *led_to, throng_tag joined)
+{
+    const daemon_state *d = user;
+    catalog_learn(d->objects, led_to, joined);
+}
+
 static void on_look(uv_timer_t *timer)
 {
     daemon_state *d = timer->data;
@@ -374,7 +380,9 @@ static int open_browsers(daemon_state *d)
                                 .stun_port = throng_seeder_local(d->seeder).port,
                                 .turn = d->options->turn,
                                 .turn_secret = d->options->turn_secret,
-                                .metrics = &d->counted};
+                                .metrics = &d->counted,
+                                .on_join = on_join,
+                                .user = d};
     memcpy(config.token_key, secrets.token_key, sizeof(config.token_key));
     explicit_bzero(&secrets, sizeof(secrets));
     int code = signalling_new(&d->browsers, &config);

@@ -264,6 +264,46 @@ void links_in_css(const char *text, size_t size, const links_base *base, links_f
     scan_css(&s);
 }
 
+/* `import "./x.js"` and `… from "../x.js"`; bare names are no paths. */
+static void scan_script(scan *s)
+{
+    while (s->at < s->end && !s->enough) {
+        const char *import = memmem(s->at, (size_t)(s->end - s->at), "import", 6);
+        const char *from = memmem(s->at, (size_t)(s->end - s->at), "from", 4);
+        if (import == NULL && from == NULL)
+            return;
+        bool is_from = from != NULL && (import == NULL || from < import);
+        s->at = is_from ? from + 4 : import + 6;
+        skip_space(s);
+        if (s->at >= s->end || (*s->at != '"' && *s->at != '\''))
+            continue;
+        const char *begin = s->at + 1, *end = memchr(begin, *s->at, (size_t)(s->end - begin));
+        if (end == NULL)
+            return;
+        if (starts(begin, (size_t)(end - begin), "./") || starts(begin, (size_t)(end - begin), "../") || *begin == '/')
+            report(s, begin, (size_t)(end - begin));
+        s->at = end;
+    }
+}
+
+void links_in_script(const char *text, size_t size, const links_base *base, links_found *found, void *user)
+{
+    scan s = {.at = text, .end = text + size, .base = base, .found = found, .user = user};
+    scan_script(&s);
+}
+
+/* What stands between <script> and </script>. */
+static void scan_inline_script(scan *s)
+{
+    scan inner = *s;
+    const char *begin = s->at;
+    skip_past(s, "</script");
+    inner.at = begin;
+    inner.end = s->at;
+    scan_script(&inner);
+    s->enough = inner.enough;
+}
+
 /* What stands between <style> and </style>. */
 static void scan_style(scan *s)
 {
@@ -290,7 +330,7 @@ void links_in_html(const char *text, size_t size, const links_base *base, links_
             return;
         scan_tag(&s, tag);
         if (strcmp(tag, "script") == 0)
-            skip_past(&s, "</script");
+            scan_inline_script(&s);
         else if (strcmp(tag, "style") == 0)
             scan_style(&s);
     }

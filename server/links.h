@@ -1,5 +1,5 @@
-/* What a page pulls in, as far as its text tells: paths on its own site in HTML's attributes and CSS' url() and
- * @import. A reader of signs, not a parser: what it misses is asked for by the browser as ever. */
+/* What a page pulls in, as far as its text tells: paths on its own site in HTML's attributes, CSS' url() and @import,
+ * and static imports of modules. A reader of signs, not a parser: what it misses is asked for by the browser as ever. */
 #ifndef SERVER_LINKS_H
 #define SERVER_LINKS_H
 
@@ -19,6 +19,7 @@ typedef struct links_base {
 typedef bool links_found(const char *uri, void *user);
 
 void links_in_html(const char *text, size_t size, const links_base *base, links_found *found, void *user);
+void links_in_script(const char *text, size_t size, const links_base *base, links_found *found, void *user);
 void links_in_css(const char *text, size_t size, const links_base *base, links_found *found, void *user);
 
 /* Resolves a reference (RFC 3986 section 5.2). False if it leads elsewhere, or to nothing that can be asked for. */

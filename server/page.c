@@ -72,17 +72,16 @@ static void forget_members(page *p)
         free(p->members[--p->members_count].uri);
 }
 
-static void look_through(record *r, record *of, bool css)
+typedef void look_for(const char *text, size_t size, const links_base *base, links_found *found, void *user);
+
+static void look_through(record *r, record *of, look_for *links)
 {
     size_t size;
     char *text = read_body(of, PAGE_HTML_MAX, &size);
     const links_base base = {.uri = of->url, .host = r->host, .tls = r->tls};
     if (text == NULL)
         return;
-    if (css)
-        links_in_css(text, size, &base, learn, r);
-    else
-        links_in_html(text, size, &base, learn, r);
+    links(text, size, &base, learn, r);
     free(text);
 }
 
@@ -97,6 +96,18 @@ static record *member_of(record *r, const page_member *m)
     return catalog_get(r->catalog, &want);
 }
 
+/* What a style sheet or a module pulls in, the page does. */
+static void look_through_member(record *r, record *of, page_member *m)
+{
+    if (of->current == NULL || m->scanned == of->current->made.manifest.version)
+        return;
+    m->scanned = of->current->made.manifest.version;
+    if (has_type(of, "text/css"))
+        look_through(r, of, links_in_css);
+    else if (has_type(of, "text/javascript") || has_type(of, "application/javascript"))
+        look_through(r, of, links_in_script);
+}
+
 /* Asks for what is not there or not sure to be current. True when nothing is to be waited for. */
 static bool members_settled(record *r)
 {
@@ -109,11 +120,7 @@ static bool members_settled(record *r)
         member->used_at = r->catalog->now;
         record_refresh(member);
         settled = settled && !record_is_busy(member) && member->fetched_at != 0;
-        if (member->current != NULL && p->members[i].scanned != member->current->made.manifest.version &&
-            has_type(member, "text/css")) {
-            p->members[i].scanned = member->current->made.manifest.version;
-            look_through(r, member, true);
-        }
+        look_through_member(r, member, &p->members[i]);
     }
     return settled;
 }
@@ -360,7 +367,7 @@ static void look(record *r)
         forget_members(p);
         p->scanned = version_now;
         p->since = r->catalog->now;
-        look_through(r, r, false);
+        look_through(r, r, links_in_html);
     }
     if (!members_settled(r) && r->catalog->now < p->since + PAGE_PATIENCE)
         return;
@@ -404,4 +411,18 @@ void page_free(record *r)
     forget_members(r->page);
     free(r->page);
     r->page = NULL;
+}
+
+void catalog_learn(catalog *c, const throng_hash *page_object, throng_tag joined)
+{
+    record *of = NULL, *member = NULL;
+    for (record *r = c->records; r != NULL; r = r->next) {
+        if (r->page != NULL && r->page->current != NULL && throng_hash_equal(&r->page->current->made.id, page_object))
+            of = r;
+        if (r->current != NULL && throng_hash_tag(&r->current->made.id) == joined)
+            member = r;
+    }
+    if (of != NULL && member != NULL && member->server.port == of->server.port && member->tls == of->tls &&
+        strcmp(member->host, of->host) == 0)
+        page_learn(of, member->url);
 }

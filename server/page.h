@@ -19,7 +19,7 @@ enum {
 
 typedef struct page_member {
     char *uri;
-    uint64_t scanned; /* version of a style sheet that was looked through */
+    uint64_t scanned; /* version of it that was looked through */
 } page_member;
 
 typedef struct page {

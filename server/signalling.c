@@ -24,6 +24,9 @@ enum {
     RECEIVE_SIZE = 1024,           /* of each connection's buffer: larger messages come in parts */
     SPARE_DESCRIPTORS = 256,       /* throngd's own, besides the browsers' */
     HOST_MAX = 256,
+    LEARN_SECONDS = 10, /* what is joined within these is part of the page */
+    LEARN_MAX = 32,     /* … and no more of it */
+    JOIN_FRAME = 0x01,  /* docs/PROTOCOL.md, section 4 */
 };
 
 enum {
@@ -50,6 +53,9 @@ typedef struct session {
     uint16_t close_code; /* to be closed with, when it is its turn */
     uint8_t ip[16];
     uint64_t site;
+    throng_hash led_to; /* by the directions of its hello */
+    throng_time named_at;
+    uint32_t learned;
     waiting *first, **last;
     size_t waiting_size;
     unsigned char *partial; /* of a message that comes in parts */
@@ -200,6 +206,8 @@ static int on_hello(signalling *s, session *c, const signal_message *message)
         s->config.metrics->browser_closed_replaced++;
     }
     visitors_name(s->all, &c->who, id, d->sender_id);
+    c->led_to = d->object;
+    c->named_at = now_us();
     uint32_t count = throng_seeder_browsers(s->config.seeder, &d->object, peers, SIGNAL_PEERS_MAX);
     if (id == 0 || throng_seeder_admit(s->config.seeder, id, d->sender_id) != 0)
         return CLOSE_TOKEN;
@@ -251,6 +259,21 @@ static int on_text(signalling *s, session *c, const char *text, size_t size)
     return code;
 }
 
+/* What visitors ask for next, beside what the page's text tells. */
+static void notice_join(signalling *s, session *c, const uint8_t *payload, size_t size)
+{
+    throng_tag tag = 0;
+    if (size < 1 + sizeof(tag) || payload[0] != JOIN_FRAME || s->config.on_join == NULL || c->learned >= LEARN_MAX ||
+        now_us() > c->named_at + LEARN_SECONDS * THRONG_SECOND)
+        return;
+    for (size_t i = 0; i < sizeof(tag); i++)
+        tag = tag << 8 | payload[1 + i];
+    if (tag == throng_hash_tag(&c->led_to))
+        return;
+    c->learned++;
+    s->config.on_join(s->config.user, &c->led_to, tag);
+}
+
 static int on_datagram(signalling *s, session *c, const uint8_t *payload, size_t size)
 {
     if (c->who.id == 0 || size == 0 || size > THRONG_PAYLOAD_MAX)
@@ -260,6 +283,7 @@ static int on_datagram(signalling *s, session *c, const uint8_t *payload, size_t
         return 0;
     }
     s->config.metrics->browser_datagrams_in++;
+    notice_join(s, c, payload, size);
     throng_seeder_hear(s->config.seeder, c->who.id, c->who.sender_id, payload, size);
     return 0;
 }

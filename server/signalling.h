@@ -24,6 +24,9 @@ typedef struct signalling_config {
     const char *turn;   /* NULL: none */
     const char *turn_secret;
     metrics *metrics; /* counts here */
+    /* A browser joins another object soon after the one that its directions led to. May be NULL. */
+    void (*on_join)(void *user, const throng_hash *led_to, throng_tag joined);
+    void *user;
 } signalling_config;
 
 /* Complains and returns an exit code. */

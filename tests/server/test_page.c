@@ -247,6 +247,34 @@ static void page_in_use_is_made_anew_when_a_member_changed(void **state)
     free(large);
 }
 
+static void page_learns_what_browsers_join_next(void **state)
+{
+    site *s = *state;
+    throng_board_entry first, other;
+    throng_board_url url = s->url;
+    throng_board_key key;
+    size_t bodies;
+    want(s);
+    answer(s, "/a/page", "text/html", "\"one\"", "<p>alone", 8);
+    settle(s);
+    pass(s, PAGE_LOOK);
+    assert_int_equal(throng_board_find(&s->board, &s->page_key, &first), 0);
+    url.uri = "/late.png";
+    url.uri_size = 9;
+    assert_int_equal(throng_board_key_of(&s->board, &url, &key), 0);
+    assert_int_equal(throng_board_post_want(&s->board, s->now, &key, &url), 1);
+    pass(s, PAGE_LOOK);
+    answer(s, "/late.png", "image/png", "\"x\"", "late", 4);
+    settle(s);
+    assert_int_equal(throng_board_find(&s->board, &key, &other), 0);
+    catalog_learn(s->objects, &other.object, throng_hash_tag(&first.object)); /* means nothing */
+    catalog_learn(s->objects, &first.object, throng_hash_tag(&other.object));
+    pass(s, PAGE_LOOK);
+    json_t *index = index_of(s, &bodies);
+    assert_inlined(s, index, bodies, "/late.png", "late");
+    json_decref(index);
+}
+
 static void page_that_nobody_uses_is_withdrawn(void **state)
 {
     site *s = *state;
@@ -313,11 +341,24 @@ static void links_are_found_in_markup_and_styles(void **state)
     assert_string_equal(all, "/i.svg /a.png?x&y /b.png /c.png /d.js /f.jpg /g.mp4 /h.css /i.png /k ");
 }
 
+static void links_are_found_in_modules(void **state)
+{
+    static const char text[] =
+        "import './a.js'; import b from \"../b.js\";import{c}from'/c.js'\nexport * from \"./d.js\";"
+        "import e from 'bare'; const from = 'x'; import('./later.js'); import \"cut";
+    static const links_base base = {.uri = "/m/page", .host = "example.org"};
+    char all[1024] = "";
+    links_in_script(text, strlen(text), &base, collect, all);
+    assert_string_equal(all, "/m/a.js /b.js /c.js /m/d.js ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(links_are_found_in_modules),
         cmocka_unit_test_setup_teardown(page_wanted_is_published_with_what_it_pulls_in, set_up, tear_down),
         cmocka_unit_test_setup_teardown(page_in_use_is_made_anew_when_a_member_changed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(page_learns_what_browsers_join_next, set_up, tear_down),
         cmocka_unit_test_setup_teardown(page_that_nobody_uses_is_withdrawn, set_up, tear_down),
         cmocka_unit_test(links_are_resolved_against_the_page_and_stay_on_the_site),
         cmocka_unit_test(links_are_found_in_markup_and_styles),
