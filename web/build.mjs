@@ -1,6 +1,7 @@
 // build.mjs CORE.WASM DIR STAMP: makes DIR/www, which nginx serves (docs/SIGNALLING.md, section 3), and DIR/package, the npm package.
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
@@ -47,8 +48,19 @@ putCompressed(join(dir, "www", build, "throng.js"), page);
 putCompressed(join(dir, "www", coreName.slice(0, 12), "core.wasm"), wasm);
 
 rmSync(join(dir, "package"), { recursive: true, force: true });
+const own = JSON.parse(readFileSync(join(source, "package.json"), "utf8"));
+put(join(dir, "package", "package.json"), JSON.stringify({
+    name: own.name, version: own.version, description: own.description, license: own.license, type: "module",
+    exports: { ".": { types: "./types/index.d.ts", default: "./throng.js" }, "./core.wasm": "./core.wasm", "./worker.js": "./worker.js" },
+    files: ["throng.js", "worker.js", "core.wasm", "types"], sideEffects: false,
+}, null, 2) + "\n");
 put(join(dir, "package", "throng.js"), bundle("index.ts", private_));
 put(join(dir, "package", "worker.js"), worker);
 put(join(dir, "package", "core.wasm"), wasm);
+put(join(dir, "package", "README.md"), readFileSync(join(source, "README.md")));
+/* Types are checked here, too: esbuild does not look at them. */
+const tsc = join(source, "node_modules", "typescript", "bin", "tsc");
+for (const args of [["-p", source], ["-p", join(source, "tsconfig.types.json"), "--outDir", join(dir, "package", "types")]])
+    execFileSync(process.execPath, [tsc, ...args], { stdio: "inherit" });
 
 writeFileSync(stamp, build + "\n");

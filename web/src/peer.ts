@@ -1,9 +1,11 @@
 /* A peer in a window: the core, its neighbours and its server, and the objects that it wants. */
 
 import { Content } from "./content";
-import { Core, CoreOptions, Directions, Fault, Kind, Stats, Told } from "./core";
-import { Mesh, MeshStats } from "./mesh";
-import { Signalling, Welcome } from "./signalling";
+import { Core, Fault, Kind } from "./core";
+import type { CoreOptions, Directions, Stats, Told } from "./core";
+import { Mesh } from "./mesh";
+import type { MeshStats } from "./mesh";
+import type { Signalling, Welcome } from "./signalling";
 import { hashIs, signatureIs } from "./verify";
 
 /** Larger objects are left to HTTP: what a visitor gives, it holds in memory. */
