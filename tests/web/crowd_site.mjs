@@ -125,7 +125,7 @@ export class CrowdSite {
             return stream.end("HTTP/1.1 503 No\r\n\r\n");
         const socket = new Socket(request, stream), id = randomBytes(8).readBigUInt64BE(), hex = id.toString(16).padStart(16, "0");
         socket.once("text", () => {
-            const peers = [...this.sockets.keys()].slice(-this.welcomePeers).map((other) => other.toString(16).padStart(16, "0"));
+            const peers = [...this.sockets.keys()].reverse().slice(0, this.welcomePeers).map((other) => other.toString(16).padStart(16, "0"));
             this.sockets.set(id, socket);
             socket.joined = new Set();
             socket.send(JSON.stringify({ t: "welcome", id: hex, stun: 0, peers }));

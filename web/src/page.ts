@@ -8,7 +8,7 @@ import type { Answer, Ask } from "./port";
 import { CoreShare } from "./share";
 import { ServerSocket } from "./signalling";
 
-const CONTROLLED_WITHIN_MS = 4000, LOOP_MS = 10000, LOOP_MAX = 4, PATIENCE_MS = 1000, LATE_MS = 4000;
+const CONTROLLED_WITHIN_MS = 6000, HELLO_WITHIN_MS = 3000, LOOP_MS = 10000, LOOP_MAX = 4, PATIENCE_MS = 1000, LATE_MS = 4000;
 const here = () => location.pathname + location.search;
 
 /* The page as the server gives it to everybody. */
@@ -42,7 +42,7 @@ async function worker(): Promise<boolean> {
     const hello = (to: ServiceWorker) => new Promise<boolean>((resolve) => {
         const channel = new MessageChannel();
         channel.port1.onmessage = () => resolve(true);
-        setTimeout(() => resolve(false), 1000);
+        setTimeout(() => resolve(false), HELLO_WITHIN_MS);
         to.postMessage("throng:hello", [channel.port2]);
     });
     for (const registration of await workers.getRegistrations()) {
