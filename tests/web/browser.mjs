@@ -5,7 +5,7 @@ import { CrowdSite } from "./crowd_site.mjs";
 
 const require = createRequire(new URL("../../web/package.json", import.meta.url));
 const { chromium } = require("playwright-core");
-export const DEADLINE_MS = 20000;
+export const DEADLINE_MS = 40000;
 
 export async function launch(args = []) {
     return chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args });
