@@ -503,6 +503,11 @@ static void raise_limit(uint32_t browsers_max)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static void on_log(int level, const char *line)
+{
+    server_complain("WebSocket: %.*s", (int)strcspn(line, "\n"), line);
+}
+
 static int listen_on(signalling *s)
 {
     static const struct lws_protocols protocols[] = {{"http", on_http, 0, 0, 0, NULL, 0},
@@ -528,6 +533,7 @@ static int listen_on(signalling *s)
     info.iface = s->config.listen;
     info.unix_socket_perms = s->config.owner;
     info.retry_and_idle_policy = &idle;
+    lws_set_log_level(LLL_ERR, on_log);
     s->context = lws_create_context(&info);
     if (s->context != NULL)
         return SERVER_EXIT_OK;

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-enum { PORT = 18104, ORIGIN_PORT = 18105 };
+enum { PORT = 18104, ORIGIN_PORT = 18105, H2_PORT = 18106 };
 enum { PAGE_SIZE_BYTES = 20000, SMALL_SIZE = 1000, PICTURE_SIZE = 100000, OBJECT_SIZE = 345678, MTIME = 1600000000 };
 #define CROWD                                                                                                          \
     "throng on; throng_uplink 80m; throng_daemon @DIR@/board; types { image/png png; } default_type text/html;"
@@ -140,6 +140,13 @@ static int set_up_origin(void **state)
                 "location /origin/ { proxy_pass http://127.0.0.1:18105/; gzip on; }",
                 "server { listen 127.0.0.1:18105; throng off; root @DIR@/www; }");
     publish(*state, "/origin/page", false);
+    return 0;
+}
+
+static int set_up_http2(void **state)
+{
+    set_up_with(state, CROWD "throng_browsers @DIR@/browsers;", "",
+                "server { listen 127.0.0.1:18106 http2; root @DIR@/www; }");
     return 0;
 }
 
@@ -318,6 +325,34 @@ static void crowd_proxied_and_compressed_page_gives_way_to_the_bootstrap_page(vo
     }
 }
 
+static void crowd_http2_navigation_gets_the_bootstrap_page(void **state)
+{
+    fixture *f = *state;
+    char text[2048] = "", command[512], etag[64];
+    throng_board_entry entry = {.chunk_size = 1024, .size = OBJECT_SIZE};
+    throng_board_key key;
+    throng_board_url url = {.server = {.port = H2_PORT},
+                            .page = true,
+                            .host = "example.org",
+                            .host_size = 11,
+                            .uri = "/page",
+                            .uri_size = 5};
+    entry.validators = (throng_validators){.size = PAGE_SIZE_BYTES, .last_modified_s = MTIME};
+    int n = snprintf(etag, sizeof etag, "\"%x-%x\"", MTIME, PAGE_SIZE_BYTES);
+    entry.validators.etag = throng_board_etag(&f->board, etag, (size_t)n);
+    assert_int_equal(throng_board_key_of(&f->board, &url, &key), 0);
+    assert_int_equal(throng_board_publish(&f->board, &key, &entry), 0);
+    throng_board_beat(&f->board, site_now());
+    snprintf(command, sizeof command,
+             "curl -s -m 10 --http2-prior-knowledge -H 'Host: example.org' -H 'Sec-Fetch-Mode: navigate' "
+             "-H 'Sec-Fetch-Dest: document' -w ' %%{http_version} %%{http_code}' http://127.0.0.1:%d/page",
+             H2_PORT);
+    FILE *curl = popen(command, "r");
+    assert_true(fread(text, 1, sizeof text - 1, curl) > 0);
+    pclose(curl);
+    assert_non_null(strstr(text, "\"page\":1,\"badge\":1}</script> 2 200"));
+}
+
 static void files_come_compressed_as_accepted_and_stay_in_caches(void **state)
 {
     get(*state, "/.throng/0a1b/x.js", "Accept-Encoding: gzip, br\r\n");
@@ -430,6 +465,7 @@ int main(int argc, char **argv)
         CASE(crowd_worker_asks_and_is_told_directions_it_can_read, set_up),
         CASE(crowd_unpublished_page_is_served_and_wanted, set_up),
         CASE(crowd_proxied_and_compressed_page_gives_way_to_the_bootstrap_page, set_up_origin),
+        CASE(crowd_http2_navigation_gets_the_bootstrap_page, set_up_http2),
         CASE(files_come_compressed_as_accepted_and_stay_in_caches, set_up),
         CASE(opting_out_sets_a_cookie_and_leads_back_to_this_site_alone, set_up),
         CASE(turned_off_serves_pages_and_tells_workers_to_go, set_up_off),
