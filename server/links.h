@@ -1,5 +1,6 @@
 /* What a page pulls in, as far as its text tells: paths on its own site in HTML's attributes, CSS' url() and @import,
- * and static imports of modules. A reader of signs, not a parser: what it misses is asked for by the browser as ever. */
+ * and static imports of modules. A reader of signs, not a parser: what it misses is asked for by the browser as ever.
+ */
 #ifndef SERVER_LINKS_H
 #define SERVER_LINKS_H
 
