@@ -38,6 +38,7 @@ typedef struct serve_options {
     const char *state;
     const char *cache_size;
     const char *browsers;
+    const char *networks;
     bool no_badge;
     bool print_nginx;
 } serve_options;
@@ -51,6 +52,7 @@ enum {
     OPTION_CACHE,
     OPTION_PRINT,
     OPTION_BROWSERS,
+    OPTION_NETWORKS,
     OPTION_NO_BADGE,
     OPTION_ORIGIN
 };
@@ -72,6 +74,10 @@ static const struct argp_option options[] = {
     {"cache-size", OPTION_CACHE, "SIZE", 0, "disk for caches, with K, M, G or T (" CACHE_DEFAULT ")", 0},
     {"browsers", OPTION_BROWSERS, "on|off", 0,
      "whether browsers are sent to each other, too, with nothing installed (on): over HTTPS, or at localhost", 0},
+    {"networks", OPTION_NETWORKS, "FILE", 0,
+     "send visitors to those near them first: lines of PREFIX AS, an MRT dump (takes bgpdump) or *.mmdb; read again "
+     "when it changes",
+     0},
     {"no-badge", OPTION_NO_BADGE, NULL, 0, "do not show visitors that they help", 0},
     {"print-nginx", OPTION_PRINT, NULL, 0, "print the directives for an nginx of your own, and end", 0},
     {NULL, 0, NULL, 0, NULL, 0},
@@ -107,6 +113,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_BROWSERS:
         o->browsers = argument;
+        return 0;
+    case OPTION_NETWORKS:
+        o->networks = argument;
         return 0;
     case OPTION_NO_BADGE:
         o->no_badge = true;
@@ -351,6 +360,8 @@ static void describe_children(serve *s)
     ARGUMENT(d, "--uplink=%llu", (unsigned long long)s->uplink_bps);
     ARGUMENT(d, "--cache-size=%llu", (unsigned long long)s->cache_bytes);
     ARGUMENT(d, "--state=%s", s->state);
+    if (s->options.networks != NULL)
+        ARGUMENT(d, "--networks=%s", s->options.networks);
     if (s->user.name[0] != '\0')
         ARGUMENT(d, "--user=%s", s->user.name);
     n->name = "nginx";

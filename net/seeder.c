@@ -217,6 +217,11 @@ int throng_seeder_remove(throng_seeder *seeder, const throng_hash *object)
     return error;
 }
 
+void throng_seeder_set_networks(throng_seeder *seeder, const throng_prefixes *networks)
+{
+    throng_seed_set_networks(seeder->seed, networks);
+}
+
 void throng_seeder_set_rate(throng_seeder *seeder, uint64_t rate_bps)
 {
     throng_seed_set_rate(seeder->seed, throng_now(), rate_bps);

@@ -58,6 +58,66 @@ static void ngx_http_throng_board_map(ngx_http_throng_board_t *tb, ngx_fd_t fd, 
     throng_board_force_crowd(&tb->board, tb->forced != 0);
 }
 
+static void ngx_http_throng_networks_unmap(ngx_http_throng_board_t *tb)
+{
+    ngx_memzero(&tb->networks, sizeof(tb->networks));
+    if (tb->networks_memory != NULL) {
+        munmap(tb->networks_memory, tb->networks_size);
+        tb->networks_memory = NULL;
+    }
+}
+
+/* throngd never writes to a table that it has published. */
+static ngx_int_t ngx_http_throng_networks_map(ngx_http_throng_board_t *tb, ngx_fd_t fd)
+{
+    struct stat st;
+    throng_prefixes networks;
+    void *memory;
+
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0) {
+        return NGX_ERROR;
+    }
+    memory = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    if (memory == MAP_FAILED) {
+        return NGX_ERROR;
+    }
+    if (throng_prefixes_attach(&networks, memory, (size_t)st.st_size) != 0) {
+        munmap(memory, (size_t)st.st_size);
+        return NGX_ERROR;
+    }
+    ngx_http_throng_networks_unmap(tb);
+    tb->networks = networks;
+    tb->networks_memory = memory;
+    tb->networks_size = (size_t)st.st_size;
+    return NGX_OK;
+}
+
+void ngx_http_throng_networks_refresh(ngx_http_throng_board_t *tb, ngx_log_t *log)
+{
+    uint64_t version = throng_board_networks(&tb->board);
+    u_char path[NGX_MAX_PATH], *end;
+    ngx_fd_t fd;
+
+    if (version == tb->networks_version) {
+        return;
+    }
+    tb->networks_version = version;
+    if (version == 0) {
+        ngx_http_throng_networks_unmap(tb);
+        return;
+    }
+    end = ngx_snprintf(path, sizeof(path) - 1, "%V.networks", &tb->path);
+    *end = '\0';
+    fd = open((char *)path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd == NGX_INVALID_FILE || ngx_http_throng_networks_map(tb, fd) != NGX_OK) {
+        ngx_log_error(NGX_LOG_WARN, log, fd == NGX_INVALID_FILE ? ngx_errno : 0,
+                      "throng: cannot use the networks in \"%s\"; peers are named as before", path);
+    }
+    if (fd != NGX_INVALID_FILE) {
+        close(fd);
+    }
+}
+
 void ngx_http_throng_board_refresh(ngx_http_throng_board_t *tb, ngx_log_t *log)
 {
     struct stat st;

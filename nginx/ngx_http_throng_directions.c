@@ -21,6 +21,7 @@ static uint32_t ngx_http_throng_peers(ngx_http_throng_board_t *tb, throng_addr *
     query.random = ngx_http_throng_random();
     query.max = NGX_HTTP_THRONG_PEERS;
     query.kinds = throng_peer_kinds_for(client);
+    query.place.near = throng_prefixes_network(&tb->networks, throng_prefixes_find(&tb->networks, client->ip)).near;
     return throng_directory_pick(&tb->board.directory, &query, ret);
 }
 

@@ -395,6 +395,7 @@ static void ngx_http_throng_refresh_handler(ngx_event_t *ev)
     for (i = 0; i < tmcf->boards.nelts; i++) {
         ngx_http_throng_board_refresh(tb[i], ev->log);
         if (tb[i]->memory != NULL) {
+            ngx_http_throng_networks_refresh(tb[i], ev->log);
             (void)ngx_http_throng_judge(tb[i]); /* a crowd may end in silence */
         }
     }

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include <throng/board.h>
+#include <throng/prefixes.h>
 
 #include "ngx_http_throng_browser.h"
 
@@ -29,6 +30,10 @@ typedef struct {
     ino_t inode;
     ngx_err_t complained; /* logged already */
     throng_board board;
+    void *networks_memory; /* NULL while there are none */
+    size_t networks_size;
+    uint64_t networks_version; /* as the board has it */
+    throng_prefixes networks;
     throng_load *offered; /* in the board */
     throng_board_counters *counters;
     throng_load_config load;
@@ -112,6 +117,8 @@ static inline void ngx_http_throng_count(_Atomic uint64_t *counter, uint64_t n)
 
 /* Maps the board if there is none, or another one if the present one is silent and a new file took its place. */
 void ngx_http_throng_board_refresh(ngx_http_throng_board_t *tb, ngx_log_t *log);
+/* Maps the table of networks that throngd published beside the board, if it is another one by now. */
+void ngx_http_throng_networks_refresh(ngx_http_throng_board_t *tb, ngx_log_t *log);
 void ngx_http_throng_board_unmap(ngx_http_throng_board_t *tb);
 
 /* ---- Calm or crowd, and what was sent ---- */

@@ -18,6 +18,7 @@
 #include "exit_codes.h"
 #include "net/disk_error.h"
 #include "net/quantity.h"
+#include "networks.h"
 #include "privileges.h"
 #include "signalling.h"
 
@@ -47,6 +48,7 @@ typedef struct daemon_state {
     catalog *objects;
     control *http;
     signalling *browsers;
+    networks *near;
     bool was_crowd;
     budget line;
     metrics counted; /* what the catalog counts */
@@ -158,6 +160,8 @@ static void on_look(uv_timer_t *timer)
         catalog_tick(d->objects, now);
     if (d->looks % KEYS_EVERY == 0)
         mind_keys(d);
+    if (d->near != NULL && d->looks % KEYS_EVERY == 0)
+        networks_look(d->near);
     mind_browsers(d);
     d->looks++;
 }
@@ -276,8 +280,10 @@ static int open_board(daemon_state *d)
     throng_board_limits_default(&limits);
     limits.objects_max = d->options->objects_max;
     int code = board_file_open(&d->file, d->options->board, &limits, d->who.group);
-    if (code == SERVER_EXIT_OK)
+    if (code == SERVER_EXIT_OK) {
         throng_board_set_uplink_daemon(&d->file.board, d->options->uplink_bps);
+        throng_board_set_networks(&d->file.board, 0);
+    }
     return code;
 }
 
@@ -390,6 +396,17 @@ static int open_browsers(daemon_state *d)
     return code;
 }
 
+static int open_networks(daemon_state *d)
+{
+    networks_config config = {.loop = &d->loop,
+                              .file = d->options->networks,
+                              .board = d->options->board,
+                              .group = d->who.group,
+                              .published = &d->file.board,
+                              .seeder = d->seeder};
+    return d->options->networks != NULL ? networks_new(&d->near, &config) : SERVER_EXIT_OK;
+}
+
 static int open_all(daemon_state *d)
 {
     int code = privileges_find(&d->who, d->options);
@@ -411,6 +428,8 @@ static int open_all(daemon_state *d)
         return code;
     d->loop_open = true;
     code = open_seeder(d);
+    if (code == SERVER_EXIT_OK)
+        code = open_networks(d);
     if (code == SERVER_EXIT_OK)
         code = open_catalog(d);
     if (code == SERVER_EXIT_OK)
@@ -450,6 +469,9 @@ static void close_all(daemon_state *d)
     control_stop(d->http);
     signalling_stop(d->browsers);
     catalog_free(d->objects);
+    while (networks_is_busy(d->near))
+        uv_run(&d->loop, UV_RUN_ONCE);
+    networks_free(d->near);
     if (d->fetcher != NULL)
         throng_fetcher_free(d->fetcher);
     if (d->seeder != NULL)

@@ -17,6 +17,7 @@ enum {
     OPTION_CACHE,
     OPTION_OBJECTS,
     OPTION_REVALIDATE,
+    OPTION_NETWORKS,
     OPTION_EXPIRY,
     OPTION_SIGNAL,
     OPTION_BROWSERS,
@@ -46,6 +47,8 @@ static const struct argp_option options[] = {
     {"group", 'g', "NAME", 0, "group of the web server's workers, who share the board (the user's)", 0},
     {"objects-max", OPTION_OBJECTS, "N", 0, "objects at once (4096)", 0},
     {"cache-size", OPTION_CACHE, "SIZE", 0, "of bodies on disk, with K, M, G or T (1G)", 0},
+    {"networks", OPTION_NETWORKS, "FILE", 0,
+     "name near peers first: lines of PREFIX AS, an MRT dump (takes bgpdump) or *.mmdb; read again when it changes", 0},
     {"revalidate", OPTION_REVALIDATE, "SECONDS", 0, "how often to ask whether an object in use is current (1)", 0},
     {"manifest-hours", OPTION_EXPIRY, "N", 0, "how long a manifest is valid; renewed at half of it (24)", 0},
     {NULL, 0, NULL, 0, NULL, 0},
@@ -55,6 +58,26 @@ typedef struct parsing {
     server_options *o;
     const char *origin, *listen, *uplink, *cache, *objects, *revalidate, *expiry, *browsers, *turn_secret;
 } parsing;
+
+static error_t parse_browser_option(int key, char *argument, parsing *p)
+{
+    switch (key) {
+    case OPTION_SIGNAL:
+        p->o->signal = argument;
+        return 0;
+    case OPTION_BROWSERS:
+        p->browsers = argument;
+        return 0;
+    case OPTION_TURN:
+        p->o->turn = argument;
+        return 0;
+    case OPTION_TURN_SECRET:
+        p->turn_secret = argument;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
@@ -93,26 +116,17 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     case OPTION_CACHE:
         p->cache = argument;
         return 0;
+    case OPTION_NETWORKS:
+        p->o->networks = argument;
+        return 0;
     case OPTION_REVALIDATE:
         p->revalidate = argument;
-        return 0;
-    case OPTION_SIGNAL:
-        p->o->signal = argument;
-        return 0;
-    case OPTION_BROWSERS:
-        p->browsers = argument;
-        return 0;
-    case OPTION_TURN:
-        p->o->turn = argument;
-        return 0;
-    case OPTION_TURN_SECRET:
-        p->turn_secret = argument;
         return 0;
     case OPTION_EXPIRY:
         p->expiry = argument;
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return parse_browser_option(key, argument, p);
     }
 }
 

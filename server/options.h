@@ -21,6 +21,7 @@ typedef struct server_options {
     char origin_url[512];
     const char *origin_socket; /* NULL: none */
     throng_addr listen;        /* UDP */
+    const char *networks;      /* file of address prefixes; NULL: none */
     uint64_t uplink_bps;
     uint64_t cache_bytes;
     uint32_t objects_max;

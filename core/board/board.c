@@ -224,6 +224,16 @@ uint16_t throng_board_seeder_port(const throng_board *board)
     return (uint16_t)board_get(&board_head(board)->seeder_port);
 }
 
+void throng_board_set_networks(throng_board *board, uint64_t version)
+{
+    board_put(&board_head(board)->networks, version);
+}
+
+uint64_t throng_board_networks(const throng_board *board)
+{
+    return board_get(&board_head(board)->networks);
+}
+
 void throng_board_beat(throng_board *board, throng_time now)
 {
     board_put(&board_head(board)->heartbeat, now == 0 ? 1 : now);

@@ -79,12 +79,11 @@ int throng_seed_client_add(throng_seed *seed, throng_time now, const throng_addr
     seed_client *client = throng_seed_take(seed, sizeof *client);
     if (!client)
         return THRONG_ERR_NO_MEMORY;
-    int error = throng_directory_add_peer(seed->directory, now, addr, &client->place, &client->listed);
+    int error = throng_seed_directory_add(seed, now, addr, client);
     if (error < 0) {
         throng_seed_give_back(seed, client, sizeof *client);
         return error;
     }
-    client->listed_heard = now;
     client->addr = *addr;
     client->sender_id = client->sender_id_before = sender_id;
     seed_client **slot = &seed->clients[slot_of_addr(seed, addr)];

@@ -35,6 +35,21 @@ void throng_seed_directory_close(throng_seed *seed)
     throng_seed_give_back(seed, seed->own_directory.base, seed->own_directory_size);
 }
 
+int throng_seed_directory_add(throng_seed *seed, throng_time now, const throng_addr *addr, seed_client *client)
+{
+    if (seed->networks) {
+        int32_t prefix = throng_prefixes_find(seed->networks, addr->ip);
+        client->place.near = throng_prefixes_network(seed->networks, prefix).near;
+    }
+    client->listed_heard = now;
+    return throng_directory_add_peer(seed->directory, now, addr, &client->place, &client->listed);
+}
+
+void throng_seed_set_networks(throng_seed *seed, const throng_prefixes *networks)
+{
+    seed->networks = networks;
+}
+
 void throng_seed_directory_heard(throng_seed *seed, throng_time now, seed_client *client)
 {
     if (client->vouched || now - client->listed_heard < HEARD_EVERY)

@@ -196,6 +196,7 @@ struct throng_seed {
 
     throng_directory *directory; /* of the host, or own_directory */
     throng_directory own_directory;
+    const throng_prefixes *networks; /* NULL: none */
     size_t own_directory_size;
 
     seed_pace pace;
@@ -258,6 +259,8 @@ int throng_seed_member_get(throng_seed *seed, throng_time now, seed_client *clie
 /* The host's, or one of its own. */
 int throng_seed_directory_open(throng_seed *seed);
 void throng_seed_directory_close(throng_seed *seed);
+/* A client that is new. */
+int throng_seed_directory_add(throng_seed *seed, throng_time now, const throng_addr *addr, seed_client *client);
 /* A client that is heard of. */
 void throng_seed_directory_heard(throng_seed *seed, throng_time now, seed_client *client);
 /* The host tells when it is gone: silence is no sign. */

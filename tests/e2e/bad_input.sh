@@ -185,6 +185,24 @@ test_throngd_bad_values_exit_2() {
     [ ! -e board ]
 }
 
+test_throngd_networks_with_a_bad_line_exits_26_and_names_it() {
+    make_throngd
+    printf '10.0.0.0/8 64500\n10.1.0.0/33 64501\n' >networks
+    exits 26 ./throngd --networks networks
+    says 'networks:2: the length of a prefix is 0 to 32'
+    exits 26 ./throngd --networks nothing
+    says 'nothing: No such file'
+}
+
+test_serve_networks_that_turn_bad_keeps_those_it_has() {
+    printf '127.0.0.0/8 64500\n' >networks
+    mkdir site
+    serve site --networks networks
+    printf '127.0.0.0/8 64500\nnonsense\n' >networks
+    await 10 grep -q 'networks stay as they were: .*networks:2: no prefix' log
+    curl -fs -o /dev/null "$URL/.throng/status"
+}
+
 test_throngd_origin_malformed_exits_3() {
     make_throngd
     exits 3 ./throngd --origin 127.0.0.1

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <throng/directions.h>
+#include <throng/prefixes.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,6 +38,75 @@ static void crowd_capable_client_gets_directions_it_can_use(void **state)
     assert_int_equal(throng_token_check(&d.token, secrets.token_key, (uint32_t)time(NULL), 30, d.sender_id, local.ip),
                      0);
     assert_int_equal(counter(&throng_board_counters_of(&f->board)->directions), 1);
+}
+
+static void *test_resize(void *user, void *block, size_t old_size, size_t new_size)
+{
+    if (new_size != 0)
+        return realloc(block, new_size);
+    free(block);
+    return NULL;
+}
+
+/* As throngd does it: a file beside the board, then its version. */
+static void publish_networks(fixture *f, const throng_prefix *prefixes, size_t count, throng_prefixes *ret)
+{
+    char path[1200];
+    throng_alloc heap = {.resize = test_resize};
+    void *memory;
+    size_t size;
+    assert_int_equal(throng_prefixes_build(&memory, &size, prefixes, count, &heap), 0);
+    assert_int_equal(throng_prefixes_attach(ret, memory, size), 0);
+    int fd = open(site_path(&f->site, "board.networks", path), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, memory, size), size);
+    close(fd);
+    throng_board_set_networks(&f->board, 7);
+}
+
+static uint32_t count_near(const throng_directions *d)
+{
+    uint32_t near = 0;
+    for (uint32_t i = 0; i < d->peers_count; i++)
+        near += d->peers[i].ip[15] < 8;
+    return near;
+}
+
+static void crowd_with_networks_names_those_of_the_clients_own_first(void **state)
+{
+    fixture *f = *state;
+    throng_directory *directory = &f->board.directory;
+    throng_addr local = throng_addr_from_ipv4(127, 0, 0, 0, 0);
+    throng_prefix prefix = {.length = 96 + 8, .as = 64500};
+    throng_prefixes networks;
+    throng_directions d;
+    uint32_t holders;
+    memcpy(prefix.ip, local.ip, sizeof local.ip);
+    publish_networks(f, &prefix, 1, &networks);
+    throng_place place = {.near = throng_prefixes_network(&networks, throng_prefixes_find(&networks, local.ip)).near};
+    throng_hash object;
+    memset(object.bytes, 0xab, sizeof object.bytes);
+
+    throng_directory_clear(directory);
+    throng_directory_set_times(directory, THRONG_SECOND, THRONG_NEVER);
+    assert_int_equal(throng_directory_add_object(directory, throng_hash_tag(&object), &holders), 0);
+    for (uint32_t i = 0; i < limits.peers_max; i++) {
+        throng_addr addr = throng_addr_from_ipv4(192, 0, 2, (uint8_t)i, (uint16_t)(5000 + i));
+        uint32_t peer;
+        assert_int_equal(throng_directory_add_peer(directory, 0, &addr, i < 8 ? &place : &(throng_place){0}, &peer), 0);
+        throng_directory_hold(directory, 0, holders, peer, true);
+    }
+
+    throng_time deadline = site_now() + 10 * THRONG_SECOND;
+    uint32_t in_a_row = 0;
+    while (in_a_row < 20 && site_now() < deadline) { /* at random: one in 80, each */
+        get(f, "/film", "Throng: 1\r\n");
+        decode(&d);
+        assert_int_equal(d.peers_count, 10);
+        in_a_row = count_near(&d) >= 7 ? in_a_row + 1 : 0;
+    }
+    assert_int_equal(in_a_row, 20);
+    free((void *)(uintptr_t)networks.base);
 }
 
 static void crowd_directions_are_small_and_carry_no_other_header(void **state)
@@ -601,6 +671,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(crowd_capable_client_gets_directions_it_can_use, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(crowd_with_networks_names_those_of_the_clients_own_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(crowd_directions_are_small_and_carry_no_other_header, set_up, tear_down),
         cmocka_unit_test_setup_teardown(crowd_directions_on_one_connection_have_fresh_sender_ids, set_up, tear_down),
         cmocka_unit_test_setup_teardown(crowd_changed_file_is_served_whole_and_wanted, set_up, tear_down),

@@ -244,6 +244,38 @@ static void directory_under_random_churn_names_only_who_is_there(void **state)
     fixture_stop(&f);
 }
 
+/* Every fourth comes from another network than the rest. */
+static void join_names_peers_of_the_same_network_first(void **state)
+{
+    fixture f;
+    start(&f);
+    throng_prefix prefixes[] = {{.length = 96 + 24, .as = 1}, {.length = 96 + 24, .as = 2}};
+    throng_addr near = client_addr(0), far = client_addr(0x100);
+    memcpy(prefixes[0].ip, near.ip, sizeof near.ip);
+    memcpy(prefixes[1].ip, far.ip, sizeof far.ip);
+    test_heap heap;
+    throng_alloc alloc = test_heap_alloc(&heap);
+    throng_prefixes networks;
+    void *memory;
+    size_t size;
+    assert_int_equal(throng_prefixes_build(&memory, &size, prefixes, 2, &alloc), 0);
+    assert_int_equal(throng_prefixes_attach(&networks, memory, size), 0);
+    throng_seed_set_networks(f.seed, &networks);
+    for (uint32_t i = 0; i < 24; i++)
+        join(&f, i % 4 == 3 ? i : 0x100 + i);
+    drain(&f);
+    join(&f, 100);
+    drain(&f);
+    const sent *welcome = find_sent(&f, 100, THRONG_FRAME_WELCOME);
+    uint32_t same = 0;
+    assert_int_equal(welcome->welcome.peers.count, 4);
+    for (uint32_t i = 0; i < 4; i++)
+        same += client_of(&welcome->welcome.peers.addrs[i]) < 0x100;
+    assert_in_range(same, 3, 4); /* the fourth is from anywhere */
+    alloc.resize(alloc.user, memory, size, 0);
+    fixture_stop(&f);
+}
+
 static void seek_is_answered_with_fresh_peers(void **state)
 {
     fixture f;
@@ -505,6 +537,7 @@ int main(void)
         cmocka_unit_test(directory_names_everyone_about_as_often),
         cmocka_unit_test(directory_asked_for_more_than_there_are_gives_each_once),
         cmocka_unit_test(directory_under_random_churn_names_only_who_is_there),
+        cmocka_unit_test(join_names_peers_of_the_same_network_first),
         cmocka_unit_test(seek_is_answered_with_fresh_peers),
         cmocka_unit_test(bye_takes_out_of_the_directory_at_once),
         cmocka_unit_test(silence_forgets_a_peer_at_its_deadline),

@@ -28,7 +28,7 @@
 #include <throng/directory.h>
 
 enum {
-    THRONG_BOARD_VERSION = 5,
+    THRONG_BOARD_VERSION = 6,
     THRONG_BOARD_OBJECTS_MAX = 1 << 20,
     THRONG_BOARD_WANTS_MAX = 4096,
     THRONG_BOARD_HOST_MAX = 255,
@@ -108,6 +108,10 @@ THRONG_API int throng_board_take_sender(throng_board *board, throng_sender *ret)
 /* throngd: the UDP port that directions name; and its heartbeat. */
 THRONG_API void throng_board_set_seeder_port(throng_board *board, uint16_t port);
 THRONG_API uint16_t throng_board_seeder_port(const throng_board *board);
+/* throngd: another table of address prefixes (throng_prefixes_attach) took its place beside the board, as a file with
+ * ".networks" behind the board's name; a number that was not used before. 0: there is none. */
+THRONG_API void throng_board_set_networks(throng_board *board, uint64_t version);
+THRONG_API uint64_t throng_board_networks(const throng_board *board);
 THRONG_API void throng_board_beat(throng_board *board, throng_time now);
 /* throngd leaves, or a new file takes this one's place: stale from now on, at once. */
 THRONG_API void throng_board_retire(throng_board *board);

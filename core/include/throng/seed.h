@@ -12,6 +12,7 @@
 #include <throng/directions.h>
 #include <throng/directory.h>
 #include <throng/manifest.h>
+#include <throng/prefixes.h>
 
 typedef struct throng_seed_config {
     uint8_t entropy[32];
@@ -47,6 +48,8 @@ THRONG_API int throng_seed_add(throng_seed *seed, throng_time now, const throng_
                                size_t manifest_size, const throng_hashes *hashes, void *content);
 /* Forgets an object and its peers (a new version took its place). THRONG_ERR_NOT_FOUND. */
 THRONG_API int throng_seed_remove(throng_seed *seed, throng_time now, const throng_hash *object);
+/* The table that tells which peers are near each other, from now on; it stays the host's. NULL: none. */
+THRONG_API void throng_seed_set_networks(throng_seed *seed, const throng_prefixes *networks);
 /* From now on; what was earned at the old rate stays, up to a burst at the new one. 0: nothing goes out. */
 THRONG_API void throng_seed_set_rate(throng_seed *seed, throng_time now, uint64_t rate_bps);
 
