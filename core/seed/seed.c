@@ -107,6 +107,7 @@ int throng_seed_new(throng_seed **ret, const throng_seed_config *config, const t
     seed->alloc = *alloc;
     seed_random(seed);
     throng_seed_pace_init(&seed->pace, config->rate_bps, config->burst);
+    throng_seed_pace_init(&seed->control_pace, config->rate_bps / CONTROL_SHARE, CONTROL_BURST);
     throng_seed_pace_init(&seed->challenge_pace, config->rate_bps / CHALLENGE_SHARE, config->burst);
     int error = make_tables(seed);
     if (error < 0) {
@@ -198,6 +199,7 @@ int throng_seed_remove(throng_seed *seed, throng_time now, const throng_hash *id
 void throng_seed_set_rate(throng_seed *seed, throng_time now, uint64_t rate_bps)
 {
     throng_seed_pace_set_rate(&seed->pace, now, rate_bps);
+    throng_seed_pace_set_rate(&seed->control_pace, now, rate_bps / CONTROL_SHARE);
     throng_seed_pace_set_rate(&seed->challenge_pace, now, rate_bps / CHALLENGE_SHARE);
 }
 

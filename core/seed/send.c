@@ -55,20 +55,32 @@ static uint32_t cost_of(const throng_datagram *datagram)
     return headers + THRONG_SEAL_OVERHEAD + datagram->head_size + datagram->body_size;
 }
 
+/* Control goes first, up to its share of the rate; beyond that it takes turns with content, or a crowd in which
+ * everybody asks for more than there is (manifests, fresh peers) would leave nothing of the line to give. */
+static bool next_control(throng_seed *seed, throng_time now, throng_datagram *ret)
+{
+    if (!throng_seed_pace_allows(&seed->control_pace, now) || !throng_seed_control_next(seed, now, ret))
+        return false;
+    throng_seed_pace_spend(&seed->control_pace, cost_of(ret));
+    return true;
+}
+
+static bool next_challenge(throng_seed *seed, throng_time now, throng_datagram *ret)
+{
+    if (!throng_seed_challenge_next(seed, now, ret))
+        return false;
+    throng_seed_pace_spend(&seed->challenge_pace, cost_of(ret));
+    return true;
+}
+
 bool throng_seed_poll_send(throng_seed *seed, throng_time now, throng_datagram *ret)
 {
     if (!throng_seed_pace_allows(&seed->pace, now))
         return false;
-    if (throng_seed_control_next(seed, now, ret)) {
-        throng_seed_pace_spend(&seed->pace, cost_of(ret));
-    } else if (throng_seed_challenge_next(seed, now, ret)) {
-        throng_seed_pace_spend(&seed->challenge_pace, cost_of(ret));
-        throng_seed_pace_spend(&seed->pace, cost_of(ret));
-    } else if (next_chunk(seed, now, ret)) {
-        throng_seed_pace_spend(&seed->pace, cost_of(ret));
-    } else {
+    if (!next_control(seed, now, ret) && !next_challenge(seed, now, ret) && !next_chunk(seed, now, ret) &&
+        !throng_seed_control_next(seed, now, ret))
         return false;
-    }
+    throng_seed_pace_spend(&seed->pace, cost_of(ret));
     seed->stats.sent_bytes += cost_of(ret);
     return true;
 }

@@ -28,13 +28,15 @@ enum {
     CONTROL_MAX = 1024, /* control frames that wait to be sent */
     CONTROL_BYTES_MAX = 112,
     CHALLENGES_MAX = 64,
+    CONTROL_SHARE = 2,    /* other control, while there is content to give, half */
     CHALLENGE_SHARE = 16, /* challenges get no more than this part of the rate */
     TURN_CHUNKS_MIN = THRONG_METACHUNK_CHUNKS,
     TURN_CHUNKS_MAX = 64,
     LAG_CHUNKS_MAX = 128, /* how far behind the others in what it was given anyone counts as */
 };
 
-#define BUSY_AFTER (80 * THRONG_MS) /* a named chunk that would wait longer is better asked of a peer */
+#define BUSY_AFTER (80 * THRONG_MS)     /* a named chunk that would wait longer is better asked of a peer */
+#define CONTROL_BURST (100 * THRONG_MS) /* of control may pass its share at once: newcomers come in bursts */
 #define COOKIE_PERIOD (8 * THRONG_SECOND)
 
 typedef struct seed_object seed_object;
@@ -200,6 +202,7 @@ struct throng_seed {
     size_t own_directory_size;
 
     seed_pace pace;
+    seed_pace control_pace;
     seed_pace challenge_pace;
     seed_control *controls; /* ring */
     uint32_t controls_head, controls_count;

@@ -439,6 +439,25 @@ static int get_manifest(fixture *f, uint32_t client, uint32_t offset)
     return say_w(f, client, &w);
 }
 
+/* In a cold start everybody asks for manifests: what there is to give must go out all the same. */
+static void control_without_end_leaves_content_half_of_the_line(void **state)
+{
+    fixture f;
+    start(&f, 1 * MBIT, 16 * 100);
+    join_all(&f, 200);
+    ask_any(&f, 1, 1, 1000, 0);
+    run_until(&f, f.now + 3 * THRONG_SECOND); /* the burst and the welcomes are gone */
+    forget_sent(&f);
+    throng_time end = f.now + 2 * THRONG_SECOND;
+    for (uint32_t client = 2; f.now < end; client = client % 199 + 2) {
+        get_manifest(&f, client, 0);
+        run_until(&f, f.now + 5 * THRONG_MS); /* 200 parts a second; the line takes 115 */
+    }
+    uint32_t content = count_sent(&f, 1, THRONG_FRAME_DATA);
+    assert_in_range(content, 90, 140);
+    fixture_stop(&f);
+}
+
 static void manifest_comes_in_parts(void **state)
 {
     fixture f;
@@ -556,6 +575,7 @@ int main(void)
         cmocka_unit_test(named_that_would_wait_for_others_is_answered_busy),
         cmocka_unit_test(named_by_whom_was_given_least_is_served_next),
         cmocka_unit_test(control_goes_before_content),
+        cmocka_unit_test(control_without_end_leaves_content_half_of_the_line),
         cmocka_unit_test(manifest_comes_in_parts),
         cmocka_unit_test(manifest_asked_for_without_end_stops_coming),
         cmocka_unit_test(first_handshake_is_answered_with_what_is_lacking),
