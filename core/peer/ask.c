@@ -11,7 +11,7 @@
 #define GIFT_AGAIN (400 * THRONG_MS)
 #define ASK_ALL_INTERVAL (20 * THRONG_MS)
 
-enum { TRIES_UNTRUSTED_MAX = 2, ASK_MAX = 1024, FIRST_WANTS_MAX = 2 };
+enum { TRIES_UNTRUSTED_MAX = 2, ASK_MAX = 1024, FIRST_WANTS_MAX = 2, HAVE_UNITS = 4 };
 
 int throng_neighbour_keep_asked(throng_node *node, throng_neighbour *n, const throng_writer *w)
 {
@@ -32,6 +32,7 @@ int throng_neighbour_keep_asked(throng_node *node, throng_neighbour *n, const th
 static void told(throng_node *node, throng_link *link)
 {
     link->told_version = link->object->have_version;
+    link->told_some = link->object->have_version > 0;
     link->told_at = node->now;
     link->tell_have = false;
     link->contacted = true;
@@ -54,7 +55,7 @@ static uint32_t first_slice(const throng_node *node, const throng_neighbour *n, 
                             throng_interval ret[FIRST_WANTS_MAX])
 {
     uint32_t chunks = object->geometry.data_chunks, width = first_count(node, object);
-    if (object->first_asked >= (chunks + 1) / 2)
+    if (node->neighbours_count > node->config.degree_min || object->first_asked >= (chunks + 1) / 2)
         return 0;
     uint32_t place = (node->cookie_key[2] + node->cookie_key[3] * 256u) * THRONG_METACHUNK_CHUNKS + n->serial * width;
     uint32_t slices = 0;
@@ -243,6 +244,32 @@ static bool takes_gifts(const throng_neighbour *n, const throng_object *object)
     return n->seeder && object->geometry.chunks <= GIFT_CHUNKS_MAX;
 }
 
+/* Whether the neighbour could ask for something of ours: it lacks it, and has credit. */
+static bool could_use(const throng_node *node, const throng_neighbour *n, const throng_link *link)
+{
+    throng_interval held, gap;
+    if (!throng_credit_allows(node, n, link->object->geometry.chunk_size))
+        return false;
+    for (uint32_t at = 0; throng_intervals_at_or_after(link->object->have, at, &held); at = held.end)
+        if (throng_holdings_next_gap(&link->have, held.first, held.end, &gap))
+            return true;
+    return false;
+}
+
+/* A seeder that chooses hears it with every request. The first that there is to be had goes out at once: our uplink
+ * idles until it is known. */
+static bool have_due(const throng_node *node, const throng_neighbour *n, const throng_link *link)
+{
+    throng_time interval = node->config.have_interval;
+    uint32_t news = link->object->have_version - link->told_version;
+    if (news == 0)
+        return false;
+    if (link->told_some && (node->now - n->sent_at < interval ||
+                            node->now - link->told_at < (news < HAVE_UNITS ? 2 * interval : interval)))
+        return false;
+    return could_use(node, n, link);
+}
+
 static void ask_neighbour(throng_node *node, throng_neighbour *n)
 {
     uint8_t bytes[THRONG_PAYLOAD_MAX - 64];
@@ -258,10 +285,7 @@ static void ask_neighbour(throng_node *node, throng_neighbour *n)
             else if (n->busy_until <= node->now)
                 ask_named(node, n, link, &w);
         }
-        /* A seeder that chooses hears it with every request. */
-        if (!takes_gifts(n, object) && link->told_version != object->have_version &&
-            node->now - link->told_at >= node->config.have_interval &&
-            node->now - n->sent_at >= node->config.have_interval) {
+        if (!takes_gifts(n, object) && have_due(node, n, link)) {
             link->tell_have = true;
             throng_neighbour_due(node, n);
         }

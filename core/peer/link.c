@@ -58,6 +58,7 @@ void throng_link_learn(throng_node *node, throng_neighbour *neighbour, throng_li
     }
     if (link->have.count == link->object->geometry.chunks)
         link->all = true;
+    throng_manifest_told(node, neighbour, link);
 }
 
 bool throng_link_has(const throng_link *link, uint32_t chunk)

@@ -63,6 +63,7 @@ int throng_object_new(throng_node *node, const throng_hash *id, uint64_t size, u
     object->geometry = geometry;
     object->join_at = THRONG_NEVER;
     object->progress_at = node->now;
+    object->manifest_asked_at = node->now;
     error = object_fill(node, object);
     if (error < 0) {
         throng_object_free(node, object);

@@ -9,12 +9,16 @@
 #define MINIMUM_WINDOW (10 * THRONG_SECOND)
 #define JUDGE_INTERVAL (100 * THRONG_MS)
 #define QUEUE_FRESH (300 * THRONG_MS)
+#define DRAIN_FOR (200 * THRONG_MS)
+#define DRAIN_HEARD_AFTER (100 * THRONG_MS)
+#define FOREIGN_FOR (2 * THRONG_SECOND)
 
 enum { QUEUE_LOW_MS = 12, QUEUE_HIGH_MS = 30 };
 
 /* Unknown uplinks start at 600 kbit/s, and double every 100 ms until a queue is met. */
 static const double PACE_START = 75000.0, PACE_LEAST = 4000.0, PACE_MOST = 2e9;
-static const double PACE_GROWTH = 1.1, PACE_GROWTH_FIRST = 2.0, PACE_SHRINK = 0.9, PACE_SHARE_OF_KNOWN = 0.97;
+static const double PACE_GROWTH = 1.1, PACE_GROWTH_FIRST = 2.0, PACE_SHRINK = 0.9, PACE_DRAIN = 0.5, PACE_USED = 0.7,
+                    PACE_SHARE_OF_KNOWN = 0.97;
 
 void throng_rate_add(throng_rate *rate, throng_time now, uint32_t chunks)
 {
@@ -105,13 +109,13 @@ void throng_pace_heard(throng_node *node, throng_neighbour *n, const throng_time
     n->out_queue_at = node->now;
 }
 
-/* The queue that all ways out of here have in common, ms; -1 when nobody told lately. */
-static int32_t common_out_queue(const throng_node *node)
+/* The queue that all ways out of here have in common, ms; -1 when nobody told since then. */
+static int32_t common_out_queue(const throng_node *node, throng_time since)
 {
     int32_t least = -1;
     for (uint32_t i = 0; i < node->neighbours_count; i++) {
         const throng_neighbour *n = node->neighbours[i];
-        if (n->out_queue_at == 0 || node->now - n->out_queue_at > QUEUE_FRESH)
+        if (n->out_queue_at == 0 || n->out_queue_at < since)
             continue;
         if (least < 0 || n->out_queue_ms < least)
             least = n->out_queue_ms;
@@ -129,23 +133,57 @@ static double line_rate(const throng_node *node, int32_t queue_ms, throng_time p
     return (double)node->pace_sent_bytes * 1e6 / busy_us;
 }
 
+/* A queue that others fill, in the line of the only neighbour who tells of one, say, looks like one of ours, and pacing
+ * down because of it would not empty it. So a queue is put to the test: at half the pace ours falls by half of the time
+ * that passes. One that does not is not ours, and is let be for a while. */
+static void drain(throng_node *node, int32_t queue_ms, throng_time passed)
+{
+    double pace = node->pace_bytes_per_s;
+    double line = node->pace_queue_ms >= QUEUE_LOW_MS ? line_rate(node, queue_ms, passed) : pace;
+    node->pace_before_drain = pace;
+    node->pace_after_drain = PACE_SHRINK * (line < pace ? line : pace);
+    node->pace_drain_queue_ms = queue_ms;
+    node->pace_drain_at = node->now;
+    node->pace_bytes_per_s = limited(node, PACE_DRAIN * (line < pace ? line : pace));
+    node->pace_met_queue = true;
+}
+
+/* True once the test is over. */
+static bool drained(throng_node *node)
+{
+    throng_time passed = node->now - node->pace_drain_at;
+    int32_t queue_ms = common_out_queue(node, node->pace_drain_at + DRAIN_HEARD_AFTER);
+    if (passed < DRAIN_FOR || (queue_ms < 0 && passed < 2 * DRAIN_FOR))
+        return false;
+    int32_t fall = node->pace_drain_queue_ms - queue_ms;
+    bool ours = queue_ms < QUEUE_HIGH_MS || fall >= (int32_t)(DRAIN_FOR / THRONG_MS / 8);
+    node->pace_bytes_per_s = limited(node, ours ? node->pace_after_drain : node->pace_before_drain);
+    node->pace_drain_at = 0;
+    node->pace_drained_at = node->now;
+    if (!ours)
+        node->pace_foreign_until = node->now + FOREIGN_FOR;
+    return true;
+}
+
 void throng_pace_judge(throng_node *node)
 {
     bool estimated = node->config.uplink_bps == 0 && node->config.profile == THRONG_PROFILE_THRONG;
     throng_time passed = node->now - node->pace_judged_at;
     if (!estimated || passed < JUDGE_INTERVAL)
         return;
-    int32_t queue_ms = common_out_queue(node);
-    double pace = node->pace_bytes_per_s;
-    if (queue_ms >= QUEUE_HIGH_MS) {
-        /* Below what the line carries, until the queue is gone. */
-        double line = node->pace_queue_ms >= QUEUE_LOW_MS ? line_rate(node, queue_ms, passed) : pace;
-        pace = PACE_SHRINK * (line < pace ? line : pace);
-        node->pace_met_queue = true;
-    } else if (queue_ms >= 0 && queue_ms <= QUEUE_LOW_MS && node->pace_held) {
-        pace *= node->pace_met_queue ? PACE_GROWTH : PACE_GROWTH_FIRST;
+    if (node->pace_drain_at > 0 && !drained(node))
+        return;
+    int32_t queue_ms = common_out_queue(node, node->now > QUEUE_FRESH ? node->now - QUEUE_FRESH : 0);
+    /* One that is not used up says nothing about a higher one. */
+    bool used =
+        node->pace_held && (double)node->pace_sent_bytes * 1e6 >= PACE_USED * node->pace_bytes_per_s * (double)passed;
+    bool just_tested = node->pace_judged_at < node->pace_drained_at;
+    if (!just_tested && queue_ms >= QUEUE_HIGH_MS && node->now >= node->pace_foreign_until) {
+        drain(node, queue_ms, passed);
+    } else if (!just_tested && queue_ms >= 0 && queue_ms <= QUEUE_LOW_MS && used) {
+        double growth = node->pace_met_queue ? PACE_GROWTH : PACE_GROWTH_FIRST;
+        node->pace_bytes_per_s = limited(node, growth * node->pace_bytes_per_s);
     }
-    node->pace_bytes_per_s = limited(node, pace);
     node->pace_queue_ms = queue_ms;
     node->pace_sent_bytes = 0;
     node->pace_judged_at = node->now;
@@ -190,11 +228,12 @@ void throng_rtt_sample(throng_neighbour *n, throng_time now, throng_time sample)
     }
 }
 
-/* RFC 6298's, between 300 ms and 2 s; 600 ms for whom nothing is known of. */
+/* RFC 6298's, between 500 ms and 2 s; 600 ms for whom nothing is known of. What is late mostly waits in the sender's
+ * queue, behind those who are owed more, and asking for it again elsewhere brings it twice. */
 throng_time throng_flight_timeout(const throng_neighbour *n)
 {
     throng_time timeout = n->rtt ? n->rtt + 4 * (throng_time)n->rtt_var : 600 * THRONG_MS;
-    if (timeout < 300 * THRONG_MS)
-        return 300 * THRONG_MS;
+    if (timeout < 500 * THRONG_MS)
+        return 500 * THRONG_MS;
     return timeout < 2 * THRONG_SECOND ? timeout : 2 * THRONG_SECOND;
 }

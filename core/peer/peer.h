@@ -6,6 +6,7 @@
  *   neighbour.c  who is known, who lied                pace.c        windows, rates, own uplink
  *   link.c       what a neighbour has of an object     choose.c      which chunks to ask for
  *   credit.c     tit-for-tat                           ask.c         throng: when to ask whom
+ *   manifest.c   getting the manifest
  *   overlay.c    seeking and recommending neighbours   paper.c       paper: Roulette's states, literally
  *   limit.c      a limit to what arrives             prefetch.c    memory asked for before it is used */
 #ifndef THRONG_PEER_H
@@ -80,6 +81,7 @@ typedef struct throng_object {
     uint64_t manifest_parts[2]; /* which parts are there */
     bool manifest_known;
     bool manifest_checking;
+    uint32_t manifest_sources; /* neighbours asked for it */
     uint32_t manifest_tries, manifest_failures;
     throng_time manifest_asked_at;
     throng_hashes *hashes;
@@ -117,16 +119,18 @@ typedef struct throng_flight {
 typedef struct throng_link {
     throng_object *object;
     throng_holdings have;
-    throng_time told_at;    /* what we have */
-    throng_time any_at;     /* that any_request was made */
-    uint32_t told_version;  /* of our `have` */
-    uint32_t any_request;   /* asked for chunks of its own choice */
-    uint32_t any_left : 23; /* of them still to come; 65,536 at most */
-    bool all : 1;           /* has everything (seeder, or told so) */
-    bool nothing : 1;       /* said NO_FILE */
-    bool contacted : 1;     /* told what we have, once */
-    bool get_manifest : 1;  /* ask it for parts of the manifest */
-    bool give_manifest : 1; /* a bit of give_parts is set */
+    throng_time told_at;     /* what we have */
+    throng_time any_at;      /* that any_request was made */
+    uint32_t told_version;   /* of our `have` */
+    uint32_t any_request;    /* asked for chunks of its own choice */
+    uint32_t any_left : 21;  /* of them still to come; 65,536 at most */
+    bool all : 1;            /* has everything (seeder, or told so) */
+    bool nothing : 1;        /* said NO_FILE */
+    bool contacted : 1;      /* told what we have, once */
+    bool told_some : 1;      /* … that was more than nothing */
+    bool asked_manifest : 1; /* … as soon as it told that it has something */
+    bool get_manifest : 1;   /* ask it for parts of the manifest */
+    bool give_manifest : 1;  /* a bit of give_parts is set */
     bool tell_have : 1;
     bool give_offer : 1;                              /* paper: a FIRST HANDSHAKE waits for its reply */
     uint32_t any_unanswered : 2;                      /* asked for again since the last of them came */
@@ -281,6 +285,11 @@ struct throng_node {
     double pace_bytes_per_s; /* 0: not limited */
     throng_time pace_next;   /* when the next content datagram may go */
     throng_time pace_judged_at;
+    double pace_before_drain, pace_after_drain;
+    throng_time pace_drain_at;      /* since when a queue is put to the test; 0: none is */
+    throng_time pace_drained_at;    /* … the last one was */
+    throng_time pace_foreign_until; /* until then the queue that neighbours tell of is taken for another's */
+    int32_t pace_drain_queue_ms;
     bool pace_met_queue;      /* once: from then on it grows slowly */
     uint64_t pace_sent_bytes; /* since then, headers included */
     int32_t pace_queue_ms;    /* in our own line, then; -1: not known */
@@ -337,6 +346,12 @@ void throng_unit_passed(throng_node *node, throng_object *object, throng_unit *u
 void throng_unit_failed(throng_node *node, throng_object *object, throng_unit *unit, bool tampered);
 /* Gives an object up: the host is told why, once. */
 void throng_object_give_up(throng_node *node, throng_object *object, int error);
+
+/* --- the manifest --------------------------------------------------------------------------------------- */
+uint32_t throng_manifest_parts_to_ask(const throng_object *object);
+/* A neighbour told what it has: the first who have something are asked for the manifest. */
+void throng_manifest_told(throng_node *node, throng_neighbour *neighbour, throng_link *link);
+void throng_manifest_tick(throng_node *node, throng_object *object);
 
 /* --- neighbours ---------------------------------------------------------------------------------------- */
 uint64_t throng_addr_key(const throng_node *node, const throng_addr *addr);

@@ -63,7 +63,13 @@ static bool may_upload(const throng_node *node, throng_neighbour *n)
     return throng_credit_allows(node, n, bytes) && unproven_allows(n, bytes + 40);
 }
 
-/* Whom we have given least, of those whose content may go now. Who waits for nothing any more leaves the list. */
+/* What we gave beyond what we got. */
+static int64_t owes(const throng_neighbour *n)
+{
+    return (int64_t)(n->sent_bytes - n->received_bytes);
+}
+
+/* Who owes us least, of those whose content may go now. Who waits for nothing any more leaves the list. */
 static throng_neighbour *next_upload(throng_node *node)
 {
     throng_neighbour *best = NULL;
@@ -75,7 +81,7 @@ static throng_neighbour *next_upload(throng_node *node)
             *at = n->uploader_next;
             continue;
         }
-        if (!n->gone && may_upload(node, n) && (!best || n->sent_bytes < best->sent_bytes))
+        if (!n->gone && may_upload(node, n) && (!best || owes(n) < owes(best)))
             best = n;
         at = &n->uploader_next;
     }
@@ -173,7 +179,7 @@ static void append_manifest_gets(throng_node *node, throng_link *link, throng_wr
     link->get_manifest = false;
     if (object->manifest_known || object->manifest_checking)
         return;
-    uint32_t parts = object->manifest ? throng_object_manifest_parts(object) : 1;
+    uint32_t parts = throng_manifest_parts_to_ask(object);
     for (uint32_t part = 0; part < parts && throng_writer_left(w) > 16; part++)
         if (!(object->manifest_parts[part / 64] >> (part % 64) & 1))
             throng_manifest_get_encode(
@@ -246,6 +252,7 @@ static void append_link(throng_node *node, throng_neighbour *n, throng_link *lin
         throng_have_encode(w, THRONG_FRAME_HAVE, object->tag, object->have, node->config.handshake_intervals);
         link->tell_have = false;
         link->told_version = object->have_version;
+        link->told_some = object->have_version > 0;
         link->told_at = node->now;
     }
     if (link->give_offer)
@@ -308,11 +315,20 @@ static void append_control(throng_node *node, throng_neighbour *n, throng_writer
 
 /* --- datagrams ------------------------------------------------------------------------------------------ */
 
-/* The first datagram to a peer is as long as a third of one with a chunk, so that a chunk may come back to it. */
+static bool asks_blindly(const throng_neighbour *n)
+{
+    for (uint32_t i = 0; i < n->links_count; i++)
+        if (n->links[i].any_left > 0)
+            return true;
+    return false;
+}
+
+/* The first datagram to a peer that asks it for chunks is as long as a third of one with a chunk, so that a chunk may
+ * come back to it. */
 static void pad_first(throng_node *node, throng_neighbour *n, throng_writer *w)
 {
     static const uint8_t zeroes[FIRST_CONTACT_SIZE] = {0};
-    bool first = n->ours && n->trusted && !n->heard && !n->seeder && n->tries <= 1;
+    bool first = n->ours && n->trusted && !n->heard && !n->seeder && n->tries <= 1 && asks_blindly(n);
     size_t size = throng_writer_size(w);
     if (first && node->config.profile == THRONG_PROFILE_THRONG && size < FIRST_CONTACT_SIZE)
         throng_write_bytes(w, zeroes, FIRST_CONTACT_SIZE - size);

@@ -5,7 +5,6 @@
 #define TICK_IDLE (500 * THRONG_MS)
 #define ANY_PATIENCE (600 * THRONG_MS)
 #define SILENCE_MAX (10 * THRONG_SECOND)
-#define MANIFEST_AGAIN (300 * THRONG_MS)
 #define SNUB_LEAST (200 * THRONG_MS)
 
 /* Chunks not answered in time may be asked of others, and the neighbour is let be for a while, longer each time. */
@@ -74,33 +73,6 @@ static void neighbours_tick(throng_node *node)
     node->review_next = next;
 }
 
-/* From peers, two at a time; the seeder only if there are none, or they did not answer. */
-static void manifest_tick(throng_node *node, throng_object *object)
-{
-    if (!object->wanted || object->manifest_known || object->manifest_checking || object->stuck ||
-        (object->manifest_tries > 0 && node->now - object->manifest_asked_at < MANIFEST_AGAIN))
-        return;
-    uint32_t asked = 0;
-    uint32_t start = node->neighbours_count ? throng_node_random_below(node, node->neighbours_count) : 0;
-    for (uint32_t i = 0; i < node->neighbours_count && asked < 2; i++) {
-        throng_neighbour *n = node->neighbours[(start + i) % node->neighbours_count];
-        throng_link *link = throng_link_find(n, object);
-        if (!link || n->gone || n->seeder || (object->manifest_tries > 0 && !n->heard))
-            continue;
-        link->get_manifest = true;
-        throng_neighbour_due(node, n);
-        asked++;
-    }
-    throng_neighbour *seeder = throng_node_seeder(node);
-    throng_link *link = seeder ? throng_link_find(seeder, object) : NULL;
-    if (link && (asked == 0 || object->manifest_tries > 0)) {
-        link->get_manifest = true;
-        throng_neighbour_due(node, seeder);
-    }
-    object->manifest_tries++;
-    object->manifest_asked_at = node->now;
-}
-
 static bool active(const throng_node *node)
 {
     if (node->in_flight > 0 || node->uploads_chunks > 0)
@@ -131,7 +103,7 @@ int throng_node_tick(throng_node *node, throng_time now)
     for (uint32_t i = 0; i < node->objects_count; i++) {
         throng_object *object = node->objects[i];
         throng_join_tick(node, object);
-        manifest_tick(node, object);
+        throng_manifest_tick(node, object);
         if (node->recheck)
             throng_units_check_waiting(node, object);
         throng_object_check_done(node, object);

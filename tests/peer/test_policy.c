@@ -337,6 +337,61 @@ static void window_holds_what_arrived_and_falls_to_it(void **state)
     throng_node_free(node);
 }
 
+/* One neighbour tells of a queue in the way to it, of `queue_ms(sent bytes per second)`; content waits always, and as
+ * much goes out as the pace allows. The pace after so many seconds. */
+static double pace_under(throng_time seconds, int32_t (*queue_ms)(double pace))
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    node->now = THRONG_SECOND;
+    (void)object_of(node, 100 * 1024);
+    throng_neighbour *n = neighbour_with(node, 1, 0, 50);
+    for (throng_time end = node->now + seconds * THRONG_SECOND; node->now < end;) {
+        node->now += 10 * THRONG_MS;
+        node->pace_sent_bytes += (uint64_t)(node->pace_bytes_per_s / 100);
+        node->pace_held = true;
+        n->out_queue_ms = queue_ms(node->pace_bytes_per_s);
+        n->out_queue_at = node->now;
+        throng_pace_judge(node);
+    }
+    double pace = node->pace_bytes_per_s;
+    throng_node_free(node);
+    return pace;
+}
+
+static int32_t another_s_queue(double pace)
+{
+    return 60;
+}
+
+static void pace_is_kept_beside_a_queue_that_it_does_not_empty(void **state)
+{
+    /* 75,000 is what it starts with; half of it while a queue is put to the test. */
+    assert_true(pace_under(10, another_s_queue) >= 37500 * 0.99);
+    assert_true(pace_under(1, another_s_queue) >= 75000 * 0.99);
+}
+
+/* 40,000 bytes/s: what is sent beyond them stands in line, at once. */
+static int32_t own_queue(double pace)
+{
+    return pace > 40000 ? 20 + (int32_t)((pace - 40000) / 500) : 0;
+}
+
+static void pace_falls_to_what_empties_a_queue_of_ones_own(void **state)
+{
+    for (throng_time seconds = 2; seconds < 12; seconds++)
+        assert_true(pace_under(seconds, own_queue) <= 50000);
+}
+
+static int32_t no_queue(double pace)
+{
+    return 0;
+}
+
+static void pace_grows_while_it_is_used_up_and_no_queue_is_met(void **state)
+{
+    assert_true(pace_under(1, no_queue) >= 75000 * 100);
+}
+
 typedef struct scarce {
     uint32_t left;
     size_t held;
@@ -397,6 +452,9 @@ int main(void)
         cmocka_unit_test(forged_requests_make_nobody_busy),
         cmocka_unit_test(unit_that_the_host_lost_is_nobodys_fault),
         cmocka_unit_test(window_holds_what_arrived_and_falls_to_it),
+        cmocka_unit_test(pace_is_kept_beside_a_queue_that_it_does_not_empty),
+        cmocka_unit_test(pace_falls_to_what_empties_a_queue_of_ones_own),
+        cmocka_unit_test(pace_grows_while_it_is_used_up_and_no_queue_is_met),
         cmocka_unit_test(node_with_a_heap_that_fails_anywhere_stays_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,36 @@ static void alone_a_client_has_all_from_the_seeder(void **state)
     story_free(s);
 }
 
+/* What is not verified can't be given: the manifest is asked for with the first chunks, of the peer, and what is
+ * verified first is told at once. */
+static void a_newcomer_has_the_manifest_and_tells_what_it_has_before_long(void **state)
+{
+    sim_scenario scenario;
+    story_scenario(&scenario, THRONG_PROFILE_THRONG);
+    scenario.seeder_rate_bps = 1000000;
+    story *s = story_new(&scenario);
+    uint32_t holder = story_client(s), other = story_client(s), newcomer = story_client(s);
+    story_offer(s, holder, 0);
+    story_join(s, other, 0, NULL, 0);
+    uint32_t peers[] = {holder, other};
+    story_join(s, newcomer, 0, peers, 2);
+    assert_true(story_until(s, story_all_done, NULL, 4 * THRONG_SECOND));
+    size_t at = 0;
+    const story_frame *get = story_next(s, &at, SIM_SENT, newcomer, holder, THRONG_FRAME_MANIFEST_GET);
+    assert_non_null(get);
+    assert_true(get->at < 60 * THRONG_MS); /* a round trip is 40 */
+    at = 0;
+    assert_null(story_next(s, &at, SIM_SENT, newcomer, 0, THRONG_FRAME_MANIFEST_GET));
+    at = 0;
+    const story_frame *have;
+    do
+        have = story_next(s, &at, SIM_SENT, newcomer, other, THRONG_FRAME_HAVE);
+    while (have && have->have_chunks == 0);
+    assert_non_null(have);
+    assert_true(have->at < 200 * THRONG_MS);
+    story_free(s);
+}
+
 /* Three who come together with a slow seeder: most of what each gets, it gets from the other two. */
 static void three_who_come_together_trade(void **state)
 {
@@ -410,6 +440,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(alone_a_client_has_all_from_the_seeder),
+        cmocka_unit_test(a_newcomer_has_the_manifest_and_tells_what_it_has_before_long),
         cmocka_unit_test(three_who_come_together_trade),
         cmocka_unit_test(who_says_bye_is_no_neighbour_any_more),
         cmocka_unit_test(who_vanishes_is_gone_after_four_retries),
