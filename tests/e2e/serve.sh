@@ -201,6 +201,10 @@ test_serve_throngd_killed_goes_on_and_gets_it_back() {
     same "$(metric 'throng_manifests_total{source="cached"}')" 1
 }
 
+has_nginx() {
+    [ -n "$(child nginx)" ]
+}
+
 test_serve_nginx_killed_refuses_nobody_and_is_restarted() {
     make_file page.bin 20000
     serve site
@@ -210,7 +214,7 @@ test_serve_nginx_killed_refuses_nobody_and_is_restarted() {
         gone "$killed" || await 5 gone "$killed"
         same "$(status_of --max-time 10 "$URL/page.bin")" 200
     done
-    await 10 test -n "$(child nginx)"
+    await 10 has_nginx
     for worker in $(descendants "$(child nginx)"); do
         kill -9 "$worker"
     done

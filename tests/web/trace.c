@@ -15,7 +15,7 @@ enum {
     PENDING_MAX = 64,
     STEPS_MAX = 200000,
     LOSS_PERCENT = 5,
-    FAILURE_PERCENT = 5,
+    FAILURE_PERCENT = 1, /* more, and those who are blamed are soon all banned */
 };
 
 #define END (20 * THRONG_SECOND)
