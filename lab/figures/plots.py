@@ -27,9 +27,12 @@ def kind_of(record):
     return record["result"]["scenario"]["clients"]
 
 
+OWN_SIZES = {"churn": "512K", "home": "256K", "mixed-lines": "256K", "fair": "8M"}  # of scenarios; of others 128K
+
+
 def size_of(record):
-    return {"4K": "4 KB", "64K": "64 KB", "512K": "512 KB", "2M": "2 MB"}.get(
-        keys_of(record).get("object.size"), "128 KB")
+    size = keys_of(record).get("object.size", OWN_SIZES.get(record["scenario"], "128K"))
+    return size[:-1] + {"K": " KB", "M": " MB"}[size[-1]]
 
 
 def seconds_of(record):
