@@ -40,6 +40,8 @@ typedef struct serve_options {
     const char *browsers;
     const char *networks;
     bool no_badge;
+    const char *turn;
+    const char *turn_secret;
     bool print_nginx;
 } serve_options;
 
@@ -54,6 +56,8 @@ enum {
     OPTION_BROWSERS,
     OPTION_NETWORKS,
     OPTION_NO_BADGE,
+    OPTION_TURN,
+    OPTION_TURN_SECRET,
     OPTION_ORIGIN
 };
 
@@ -79,6 +83,8 @@ static const struct argp_option options[] = {
      "when it changes",
      0},
     {"no-badge", OPTION_NO_BADGE, NULL, 0, "do not show visitors that they help", 0},
+    {"turn", OPTION_TURN, "URL", 0, "a TURN server for browsers that reach nobody, such as turn:HOST:3478", 0},
+    {"turn-secret", OPTION_TURN_SECRET, "FILE", 0, "the secret shared with it (coturn: use-auth-secret)", 0},
     {"print-nginx", OPTION_PRINT, NULL, 0, "print the directives for an nginx of your own, and end", 0},
     {NULL, 0, NULL, 0, NULL, 0},
 };
@@ -116,6 +122,12 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_NETWORKS:
         o->networks = argument;
+        return 0;
+    case OPTION_TURN:
+        o->turn = argument;
+        return 0;
+    case OPTION_TURN_SECRET:
+        o->turn_secret = argument;
         return 0;
     case OPTION_NO_BADGE:
         o->no_badge = true;
@@ -362,6 +374,10 @@ static void describe_children(serve *s)
     ARGUMENT(d, "--state=%s", s->state);
     if (s->options.networks != NULL)
         ARGUMENT(d, "--networks=%s", s->options.networks);
+    if (s->options.turn != NULL)
+        ARGUMENT(d, "--turn=%s", s->options.turn);
+    if (s->options.turn_secret != NULL)
+        ARGUMENT(d, "--turn-secret=%s", s->options.turn_secret);
     if (s->user.name[0] != '\0')
         ARGUMENT(d, "--user=%s", s->user.name);
     n->name = "nginx";
