@@ -29,7 +29,7 @@ def run(set_name, scenario, seed, expected_s, keys, program="lab", csv=False):
 def nodes_of(rate, kind, slow):
     """Enough that nobody is turned away, and no more: HTTP's pool grows without end."""
     if kind == "http":
-        return int(min(1500, 60 + rate * 75))
+        return int(min(1200, 60 + rate * 75))
     return int(min(900, (40 + rate * 12) * slow))
 
 

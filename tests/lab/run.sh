@@ -21,6 +21,10 @@ note() {
 
 bittorrent=$(dirname "$scenario")/../bittorrent
 
+holds() { # of the run's JSON line; nothing holds of none
+    [ -s "$out/json" ] && jq -e "$1" "$out/json" >/dev/null
+}
+
 short() { # duration, options
     duration=$1
     shift
@@ -93,15 +97,14 @@ take_note_of "$driver" && result ok "a run has namespaces, processes and a direc
 wait "$driver"
 code=$?
 driver=
-if [ "$code" -eq 0 ] && jq -e '.arrived > 5 and .completed == .arrived and .by_crowd > .by_http and .wrong == 0' "$out/json" >/dev/null; then
+if [ "$code" -eq 0 ] && holds '.arrived > 5 and .completed == .arrived and .by_crowd > .by_http and .wrong == 0'; then
     result ok "all clients complete, most of them in the crowd"
 else
     result "not ok" "all clients complete, most of them in the crowd (exit $code)"
     note "$out/err"
     note "$out/json"
 fi
-if jq -e '.emulator | (.rate_measured_bps / .rate_bps - 1 | fabs) < 0.02 and (.delay_error_us | fabs) < 5000 and .no_room == 0' \
-    "$out/json" >/dev/null; then
+if holds '.emulator | (.rate_measured_bps / .rate_bps - 1 | fabs) < 0.02 and (.delay_error_us | fabs) < 5000 and .no_room == 0'; then
     result ok "delay and rate of the lines are what they should be"
 else
     result "not ok" "delay and rate of the lines are what they should be"
@@ -122,7 +125,7 @@ short 4s --set beside.flows=1 --set beside.at=1s --set arrivals.rate=1 >"$out/js
 driver=$!
 wait "$driver"
 driver=
-if jq -e '.completed == .arrived and ([.line[][1]] | max) > 600000 and ([.line[][1]] | max) < 840000' "$out/json" >/dev/null; then
+if holds '.completed == .arrived and ([.line[][1]] | max) > 600000 and ([.line[][1]] | max) < 840000'; then
     result ok "a TCP flow beside the crowd fills its node's line"
 else
     result "not ok" "a TCP flow beside the crowd fills its node's line"
@@ -135,7 +138,7 @@ if /usr/bin/python3 -c 'import libtorrent' 2>/dev/null; then
     driver=$!
     wait "$driver"
     driver=
-    if jq -e '.arrived > 2 and .completed == .arrived and .clients.received_sum.tcp > 32768' "$out/json" >/dev/null; then
+    if holds '.arrived > 2 and .completed == .arrived and .clients.received_sum.tcp > 32768'; then
         result ok "clients of BitTorrent complete in the same nodes"
     else
         result "not ok" "clients of BitTorrent complete in the same nodes"
@@ -163,4 +166,8 @@ refused 'bad.scenario:3: up = 0: out of range' "an impossible rate is named with
 # As on a machine with 2 GB.
 printf '[run]\nduration = 5s\nnodes = 4000\n' >"$out/bad.scenario"
 ulimit -v 2000000
-refused 'bad.scenario:3: nodes = 4000: take about' "more nodes than memory are named with their line"
+if "$lab" --keys >/dev/null 2>&1; then
+    refused 'bad.scenario:3: nodes = 4000: take about' "more nodes than memory are named with their line"
+else
+    result ok "more nodes than memory are named with their line # SKIP a sanitizer takes more address space than that"
+fi
