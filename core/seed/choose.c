@@ -8,7 +8,8 @@ enum {
     BROWSER_COPIES = 3,        /* browsers that hold something are enough to give it */
     BROWSER_SMALL_CHUNKS = 64, /* objects up to here everyone is given at once */
 };
-#define BROWSER_PATIENCE (1 * THRONG_SECOND) /* … and a newcomer is left to them for so long */
+#define BROWSER_PATIENCE                                                                                               \
+    (1 * THRONG_SECOND) /* … and who lacks it is left to them for so long, while they give nothing */
 
 static uint32_t lowest_bit(uint32_t bits)
 {
@@ -38,10 +39,10 @@ static bool rarest_lacking(const seed_member *member, uint32_t holders_max, uint
 }
 
 /* Browsers stay while their page is read, and give on what they have. What enough of them hold a newcomer gets from
- * them, unless it is still without it after a while: so the server's part stays the same, however many come. */
+ * them, unless they give it nothing for a while: so the server's part stays the same, however many come. */
 static uint32_t holders_max(const seed_member *member, throng_time now)
 {
-    bool helped = throng_addr_is_browser(&member->client->addr) && now < member->joined + BROWSER_PATIENCE &&
+    bool helped = throng_addr_is_browser(&member->client->addr) && now < member->progress + BROWSER_PATIENCE &&
                   member->object->geometry.data_chunks > BROWSER_SMALL_CHUNKS;
     return helped ? BROWSER_COPIES - 1 : UINT32_MAX;
 }
@@ -96,6 +97,7 @@ bool throng_seed_choose(throng_seed *seed, throng_time now, seed_member *member,
         return false;
     }
     member->any_left--;
+    member->gifted_chunks++;
     *ret_chunk = next_of_run(member);
     *ret_request = member->any_request;
     throng_seed_holdings_gave(seed, now, member, *ret_chunk);

@@ -24,7 +24,7 @@ int throng_seed_member_add(throng_seed *seed, throng_time now, seed_client *clie
         return THRONG_ERR_NO_MEMORY;
     member->client = client;
     member->object = object;
-    member->joined = now;
+    member->progress = now;
     member->manifest_credit = MANIFEST_COPIES * (uint64_t)object->manifest_size + MANIFEST_SLACK;
     member->next_of_client = client->members;
     client->members = member;

@@ -64,8 +64,24 @@ static int want_named(throng_seed *seed, seed_member *member, const throng_reque
     return throng_seed_turns_update(seed, member);
 }
 
+static void notice_progress(throng_time now, seed_member *member, const throng_chunk_set *have)
+{
+    throng_chunk_walk walk = throng_chunk_set_walk(have);
+    throng_interval interval;
+    uint32_t told = 0;
+    while (throng_chunk_walk_next(&walk, &interval))
+        told += interval.end - interval.first;
+    if (told > member->told_chunks + member->gifted_chunks)
+        member->progress = now;
+    if (told > member->told_chunks) {
+        member->told_chunks = told;
+        member->gifted_chunks = 0;
+    }
+}
+
 static int want_any(throng_seed *seed, throng_time now, seed_member *member, const throng_request *request)
 {
+    notice_progress(now, member, &request->have);
     int on_their_way = throng_seed_holdings_replace(seed, now, member, &request->have);
     if (on_their_way < 0)
         return on_their_way;

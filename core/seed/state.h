@@ -110,8 +110,9 @@ struct seed_member {
     seed_object *object;
     seed_member *next_of_client;
     seed_member *newer, *older;
-    throng_time joined;
-    throng_time listed; /* when the directory was last told of it */
+    throng_time progress; /* when it joined, or last told of more than was given here: others give to it */
+    uint32_t told_chunks, gifted_chunks; /* as it told last, and given since */
+    throng_time listed;                  /* when the directory was last told of it */
     bool welcome_queued;
     bool introduced;          /* to those whom its first WELCOME named */
     uint64_t token;           /* the one it joined with, to recognise a repeat */

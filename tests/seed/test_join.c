@@ -448,8 +448,8 @@ static void browser_is_named_browsers_alone_and_others_are_named_none(void **sta
     fixture_stop(&f);
 }
 
-/* `browser` asks for everything of the seed's choice, having nothing; all that it is given in `span`. */
-static uint32_t given_to_browser(fixture *f, uint64_t id, throng_time span)
+/* `browser` asks for everything of the seed's choice, having the first `has` chunks; all that it is given in `span`. */
+static uint32_t given_to_browser(fixture *f, uint64_t id, uint32_t has, throng_time span)
 {
     uint8_t bytes[64];
     throng_addr from = throng_addr_browser(id);
@@ -458,7 +458,12 @@ static uint32_t given_to_browser(fixture *f, uint64_t id, throng_time span)
     throng_write_u64(&w, f->tag);
     throng_write_u8(&w, 1);
     throng_write_u16(&w, 0x4000 | 128); /* any 128, as a varint */
-    throng_write_u16(&w, 0);
+    throng_write_u8(&w, has > 0);
+    if (has > 0) {
+        throng_write_u8(&w, 0);
+        throng_write_u16(&w, (uint16_t)(0x4000 | has));
+    }
+    throng_write_u8(&w, 0);
     throng_seed_recv(f->seed, f->now, UNIX_NOW, (uint32_t)id + 1000, &from, bytes, throng_writer_size(&w));
     uint64_t before = stats_of(f).content_bytes;
     wait_for(f, span);
@@ -471,12 +476,17 @@ static void browser_is_left_to_three_that_hold_all_until_it_waited(void **state)
     start(&f);
     for (uint64_t id = 1; id <= 3; id++) {
         join_browser(&f, id, true);
-        assert_int_equal(given_to_browser(&f, id, 500 * THRONG_MS), 128);
+        assert_int_equal(given_to_browser(&f, id, 0, 500 * THRONG_MS), 128);
     }
     join_browser(&f, 4, true);
-    assert_int_equal(given_to_browser(&f, 4, 500 * THRONG_MS), 0);
+    assert_int_equal(given_to_browser(&f, 4, 0, 500 * THRONG_MS), 0);
     wait_for(&f, THRONG_SECOND);
-    assert_int_equal(given_to_browser(&f, 4, 500 * THRONG_MS), 128);
+    assert_int_equal(given_to_browser(&f, 4, 0, 500 * THRONG_MS), 128);
+    join_browser(&f, 5, true);
+    for (uint32_t has = 10; has <= 100; has += 10) /* others give to it */
+        assert_int_equal(given_to_browser(&f, 5, has, 500 * THRONG_MS), 0);
+    wait_for(&f, THRONG_SECOND);
+    assert_int_equal(given_to_browser(&f, 5, 100, 500 * THRONG_MS), 28);
     fixture_stop(&f);
 }
 
