@@ -143,8 +143,9 @@ void sim_client_packet(sim_world *w, sim_host *host, const sim_packet *packet)
         on_directions(w, host, packet);
     } else if (packet->kind == SIM_PACKET_UDP && host->node) {
         throng_addr from = sim_addr(packet->from);
-        uint32_t size = sim_wire_payload(w, packet);
-        int result = throng_node_recv(host->node, w->now, &from, w->scratch, size);
+        uint32_t size;
+        const uint8_t *payload = sim_wire_payload(w, packet, &size);
+        int result = throng_node_recv(host->node, w->now, &from, payload, size);
         if (throng_error_classify(result) == THRONG_CLASS_FATAL)
             sim_violate(w, "client %u's node broke: %s", host->at.slot, throng_error_text(result));
         sim_client_drain(w, host);
@@ -224,6 +225,15 @@ static void on_done(sim_world *w, sim_host *host, const sim_object *object)
     sim_put(w, host->step_at, SIM_STEP, host->at.slot);
 }
 
+static void on_liar(sim_world *w, sim_host *host, const throng_addr *addr)
+{
+    const sim_host *named = sim_find(w, sim_endpoint_of(addr));
+    sim_trace_client(w, host, "names a liar");
+    if (named && named != w->seeder && named->role != SIM_POISONER)
+        sim_violate(w, "client %u names client %u a liar, which gave nothing but true content", host->at.slot,
+                    named->at.slot);
+}
+
 static void on_stuck(sim_world *w, sim_host *host)
 {
     sim_trace_client(w, host, "is stuck");
@@ -258,7 +268,7 @@ static void handle(sim_world *w, sim_host *host, const throng_event *event)
         on_stuck(w, host);
         break;
     case THRONG_EVENT_LIAR:
-        sim_trace_client(w, host, "names a liar");
+        on_liar(w, host, &event->liar.addr);
         break;
     }
 }

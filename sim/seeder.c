@@ -165,9 +165,10 @@ void sim_seeder_packet(sim_world *w, const sim_packet *packet)
         answer_get(w, packet);
     } else {
         throng_addr from = sim_addr(packet->from);
-        uint32_t size = sim_wire_payload(w, packet);
+        uint32_t size;
+        const uint8_t *payload = sim_wire_payload(w, packet, &size);
         uint32_t unix_s = SIM_UNIX_START_S + (uint32_t)(w->now / THRONG_SECOND);
-        int result = throng_seed_recv(w->seed, w->now, unix_s, packet->sender_id, &from, w->scratch, size);
+        int result = throng_seed_recv(w->seed, w->now, unix_s, packet->sender_id, &from, payload, size);
         if (throng_error_classify(result) == THRONG_CLASS_FATAL)
             sim_violate(w, "the seeder broke: %s", throng_error_text(result));
         drain(w);

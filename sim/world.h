@@ -22,7 +22,8 @@ enum {
     SIM_VICTIM_SLOT = 1 << 26, /* forged sources start here */
     SIM_VICTIMS = 1 << 16,
     SIM_UDP_OVERHEAD = 28, /* IPv4 and UDP headers */
-    SIM_TCP_BARE = 60,     /* SYN, SYN-ACK: IPv4 and TCP headers with options */
+    SIM_HEAD_MAX = THRONG_DATAGRAM_MAX,
+    SIM_TCP_BARE = 60, /* SYN, SYN-ACK: IPv4 and TCP headers with options */
     SIM_PORT_FIRST = 1024,
     SIM_OBJECTS_MAX = 1000,
     SIM_IDLE_TICKS_MAX = 1000,
@@ -170,7 +171,7 @@ struct sim_world {
     uint32_t victims_used;
     sim_victim *victims;
     const sim_packet *receiving; /* the packet being handed to a node */
-    uint8_t scratch[2048];
+    uint8_t scratch[SIM_HEAD_MAX + THRONG_DATAGRAM_MAX];
 
     uint32_t *pool;
     uint32_t pool_count;
@@ -203,8 +204,8 @@ bool sim_wire_forge(sim_world *w, sim_endpoint from, sim_endpoint to, const uint
 void sim_wire_at_line(sim_world *w, uint32_t number);
 /* Takes the packet off; the receiver or NULL. */
 void sim_wire_deliver(sim_world *w, uint32_t number);
-/* A packet's payload, whole, in world.scratch. Returns its size. */
-uint32_t sim_wire_payload(sim_world *w, const sim_packet *packet);
+/* A packet's payload, whole, in world.scratch. */
+const uint8_t *sim_wire_payload(sim_world *w, const sim_packet *packet, uint32_t *ret_size);
 
 /* client.c */
 sim_host *sim_client_arrive(sim_world *w);
