@@ -147,7 +147,7 @@ export class CrowdSite {
     seed(id, socket, bytes) {
         const [object, others] = takeJoin(bytes);
         if (object) {
-            const key = object.toString("hex"), fresh = [...this.sockets].filter(([other, s]) => other !== id && s.joined.has(key)).slice(-3);
+            const key = object.toString("hex"), fresh = [...this.sockets].filter(([other, s]) => other !== id && s.joined.has(key)).reverse().slice(0, this.welcomePeers);
             socket.joined.add(key);
             const address = (peer) => {
                 const a = Buffer.alloc(19);

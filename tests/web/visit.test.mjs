@@ -153,6 +153,17 @@ test("neighbour that sends garbage and floods is survived", () => withSite({}, a
     assert.ok(stats.malformed + stats.refused > 0, JSON.stringify(stats));
 }));
 
+test("neighbours are met through neighbours, which keeps the server out of it", () => withSite({ welcomePeers: 1 }, async (site, come) => {
+    const pages = [];
+    for (let i = 0; i < 5; i++) {
+        pages.push(await come());
+        await visit(pages[i], site.url + "/");
+    }
+    const sum = async (name) => (await Promise.all(pages.map((page) => page.stats()))).reduce((all, stats) => all + stats[name], 0);
+    await until(async () => (await sum("signalsDirect")) > 0 && (await sum("relayed")) > 0, "signals through neighbours");
+    await until(async () => (await sum("opened")) > 8, "more channels than the server named");
+}));
+
 test("signals out of form are refused and counted", () => withSite({}, async (site, come) => {
     await visit(await come(), site.url + "/");
     let turn = 0;

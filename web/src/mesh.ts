@@ -7,7 +7,7 @@
  *   c | nonce | candidates                                          further candidates
  * Candidates are apart by ";", each "type priority address port". UDP alone. */
 
-const LINKS_MAX = 40, OPEN_WITHIN_MS = 8000, GATHER_MS = 50, AGAIN_MS = 1000, QUEUE_BYTES = 1 << 20;
+const LINKS_MAX = 40, OPEN_WITHIN_MS = 8000, GATHER_MS = 50, GATHER_MAX_MS = 300, AGAIN_MS = 1000, QUEUE_BYTES = 1 << 20;
 const RELAY = 0x80, RELAY_BURST = 16, RELAY_PER_S = 4, TEXT_MAX = 1024, CANDIDATES_MAX = 16;
 
 export interface MeshHost {
@@ -32,6 +32,7 @@ interface Link {
     offer: string;
     answered: boolean;
     fresh: string[]; /* candidates not yet told */
+    gathered?: () => void;
     early: string[]; /* … of theirs, that came before their description */
     held: Uint8Array[];
     tokens: number;
@@ -144,6 +145,7 @@ export class Mesh {
             const short = candidate?.candidate && shorten(candidate.candidate);
             if (short && link.fresh.length < CANDIDATES_MAX)
                 link.fresh.push(short);
+            link.gathered?.();
         };
         link.timer = setTimeout(() => this.close_(link), OPEN_WITHIN_MS);
         return link;
@@ -176,18 +178,15 @@ export class Mesh {
 
     /* --- describing oneself -------------------------------------------------------------------------------- */
 
-    /* Candidates of this machine are there within milliseconds; what STUN says follows in a message of its own. */
+    /* Candidates ride along with the description if they come soon after the first one, mostly this machine's own; what STUN says
+     * later follows in a message of its own. */
     private async describe_(link: Link, kind: "o" | "a"): Promise<void> {
         const pc = link.pc;
         await pc.setLocalDescription();
         await new Promise<void>((go) => {
-            const timer = setTimeout(go, GATHER_MS);
-            pc.onicegatheringstatechange = () => {
-                if (pc.iceGatheringState === "complete") {
-                    clearTimeout(timer);
-                    go();
-                }
-            };
+            setTimeout(go, GATHER_MAX_MS);
+            pc.onicegatheringstatechange = () => pc.iceGatheringState === "complete" && go();
+            link.gathered = () => setTimeout(go, GATHER_MS);
         });
         if (pc.signalingState === "closed")
             return;
