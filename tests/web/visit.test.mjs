@@ -162,6 +162,8 @@ test("neighbours are met through neighbours, which keeps the server out of it", 
     const sum = async (name) => (await Promise.all(pages.map((page) => page.stats()))).reduce((all, stats) => all + stats[name], 0);
     await until(async () => (await sum("signalsDirect")) > 0 && (await sum("relayed")) > 0, "signals through neighbours");
     await until(async () => (await sum("opened")) > 8, "more channels than the server named");
+    for (const page of pages)
+        assert.ok((await page.stats()).messages <= 12, JSON.stringify(await page.stats()));
 }));
 
 test("signals out of form are refused and counted", () => withSite({}, async (site, come) => {

@@ -7,7 +7,7 @@
  *   c | nonce | candidates                                          further candidates
  * Candidates are apart by ";", each "type priority address port". UDP alone. */
 
-const LINKS_MAX = 40, OPEN_WITHIN_MS = 8000, GATHER_MS = 50, GATHER_MAX_MS = 300, AGAIN_MS = 1000, QUEUE_BYTES = 1 << 20;
+const LINKS_MAX = 40, SERVER_OFFERS = 2, OPEN_WITHIN_MS = 8000, GATHER_MS = 50, GATHER_MAX_MS = 300, AGAIN_MS = 1000, QUEUE_BYTES = 1 << 20;
 const RELAY = 0x80, RELAY_BURST = 16, RELAY_PER_S = 4, TEXT_MAX = 1024, CANDIDATES_MAX = 16;
 
 export interface MeshHost {
@@ -91,10 +91,25 @@ export class Mesh {
         if (!link) {
             if (this.left_ || this.links_.size >= LINKS_MAX || !this.self)
                 return false;
-            link = this.connect_(peer, this.host_.introducer(peer), true, this.nonce_());
+            const via = this.way_(peer);
+            if (via === null)
+                return false; /* the core says it again, and then there may be a neighbour to go through */
+            link = this.connect_(peer, via, true, this.nonce_());
             void this.offer_(link);
         }
         return this.push_(link, payload);
+    }
+
+    /* Through the neighbour that named it. Whom the server named, through the server while there are few, then through a neighbour that
+     * may know it, too: in a crowd most know each other. */
+    private way_(peer: bigint): bigint | null {
+        const introducer = this.host_.introducer(peer);
+        if (introducer && this.has(introducer))
+            return introducer;
+        if ([...this.links_.values()].filter((link) => link.ours && !link.via).length < SERVER_OFFERS)
+            return 0n;
+        const open = this.open();
+        return open.length ? open[Math.floor(Math.random() * open.length)]! : null;
     }
 
     private push_(link: Link, payload: Uint8Array): boolean {
@@ -215,10 +230,13 @@ export class Mesh {
             this.stats.signalsDirect++;
             if (again)
                 setTimeout(() => {
-                    if (this.links_.get(link.peer) === link && !link.answered) {
-                        link.via = 0n;
+                    if (this.links_.get(link.peer) !== link || link.answered)
+                        return;
+                    link.via = this.way_(link.peer) ?? 0n;
+                    if (link.via)
+                        this.close_(link); /* another time */
+                    else
                         this.tell_(link, text, false);
-                    }
                 }, AGAIN_MS);
             return;
         }
