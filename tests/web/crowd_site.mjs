@@ -32,13 +32,13 @@ function takeJoin(bytes) {
 
 export class CrowdSite {
     /** files: {path: {bytes, type, headers}}; pages: {path: [paths it pulls in]} makes page objects. */
-    constructor(files, { pages = {}, crowd = true, seeds = true, welcomePeers = 3 } = {}) {
+    constructor(files, { pages = {}, crowd = true, seeds = true, welcomePeers = 3, rateBps = 1e9 } = {}) {
         Object.assign(this, { files, crowd, seeds, welcomePeers, requests: [], sockets: new Map(), objects: new Map(), signals: 0, served: 0 });
         for (const [path, file] of Object.entries(files))
             this.objects.set(path, makeObject(file.bytes, { path, headers: this.kept(file) }));
         for (const [path, others] of Object.entries(pages))
             this.objects.set(path, makePageObject(path, [path, ...others].map((p) => this.objects.get(p))));
-        this.core = new Core(core, { givePercent: 0, tabBytes: 2 ** 31, uplinkBps: 1e9 });
+        this.core = new Core(core, { givePercent: 0, tabBytes: 2 ** 31, uplinkBps: rateBps });
         this.contents = [];
         for (const object of this.everything())
             this.core.offer(now(), this.contents.push(object.bytes) - 1, object.id, object.manifest);

@@ -153,7 +153,7 @@ test("neighbour that sends garbage and floods is survived", () => withSite({}, a
     assert.ok(stats.malformed + stats.refused > 0, JSON.stringify(stats));
 }));
 
-test("neighbours are met through neighbours, which keeps the server out of it", () => withSite({ welcomePeers: 1 }, async (site, come) => {
+test("neighbours are met through neighbours, which keeps the server out of it", () => withSite({ welcomePeers: 1, rateBps: 1e6 }, async (site, come) => {
     const pages = [];
     for (let i = 0; i < 5; i++) {
         pages.push(await come());
