@@ -69,6 +69,22 @@ const picture = async (page) => {
     return page.screenshot();
 };
 
+/* How many pixels of two pictures differ visibly. */
+async function differing(a, b) {
+    const page = await visitor(browser);
+    const count = await page.evaluate(async (pictures) => {
+        const [one, other] = await Promise.all(pictures.map(async (base64) => {
+            const bitmap = await createImageBitmap(await (await fetch("data:image/png;base64," + base64)).blob());
+            const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
+            context.drawImage(bitmap, 0, 0);
+            return context.getImageData(0, 0, bitmap.width, bitmap.height).data;
+        }));
+        return one.length === other.length ? one.filter((value, i) => Math.abs(value - other[i]) > 16).length : Infinity;
+    }, [a.toString("base64"), b.toString("base64")]);
+    await page.context().close();
+    return count;
+}
+
 test("sample site in a crowd: two visitors, every byte right, and the page looks as on a calm day", async () => {
     let calm;
     await serving("calm", async (url) => {
@@ -95,7 +111,7 @@ test("sample site in a crowd: two visitors, every byte right, and the page looks
             assert.match(await frame.evaluate(() => document.querySelector("#clock").textContent), /^\d\d:\d\d$/);
             assert.ok((await page.stats()).fromSeeder + (await page.stats()).fromPeers > 0);
             const shown = await picture(page);
-            assert.ok(shown.equals(calm), `calm ${calm.length} bytes, in the crowd ${shown.length}`);
+            assert.ok((await differing(shown, calm)) < 100, "the page in a crowd looks otherwise than on a calm day");
             assert.deepEqual(page.problems, []);
             if (i)
                 assert.ok((await page.stats()).messages <= 12, JSON.stringify(await page.stats()));
