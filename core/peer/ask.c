@@ -9,6 +9,7 @@
 
 #define TRY_AGAIN (300 * THRONG_MS)
 #define GIFT_AGAIN (400 * THRONG_MS)
+#define GIFT_AGAIN_LEAST (150 * THRONG_MS)
 #define ASK_ALL_INTERVAL (20 * THRONG_MS)
 
 enum { TRIES_UNTRUSTED_MAX = 2, ASK_MAX = 1024, FIRST_WANTS_MAX = 2, HAVE_UNITS = 4 };
@@ -101,7 +102,7 @@ static void contact(throng_node *node, throng_neighbour *n)
 {
     uint8_t bytes[THRONG_PAYLOAD_MAX - 64];
     throng_writer w = throng_writer_on(bytes, sizeof bytes);
-    for (uint32_t i = 0; i < n->links_count && throng_writer_left(&w) >= 200; i++)
+    for (uint32_t i = 0; i < n->links_count && throng_writer_left(&w) >= HAVE_ROOM; i++)
         introduce_object(node, n, &n->links[i], &w);
     if (throng_writer_size(&w) == 0 || throng_neighbour_keep_asked(node, n, &w) < 0)
         return;
@@ -125,6 +126,15 @@ static void contact_or_give_up(throng_node *node, throng_neighbour *n)
 
 /* --- the seeder's gifts --------------------------------------------------------------------------------- */
 
+/* What did not come in twice the time that the seeder took at first was lost, the seeder thinks as well. */
+static throng_time gift_patience(const throng_neighbour *n)
+{
+    throng_time patience = n->rtt ? 3 * (throng_time)n->rtt : GIFT_AGAIN;
+    if (patience < GIFT_AGAIN_LEAST)
+        return GIFT_AGAIN_LEAST;
+    return patience < GIFT_AGAIN ? patience : GIFT_AGAIN;
+}
+
 /* Small objects: the seeder chooses what to give, told what is here or asked for already. */
 static void ask_gifts(throng_node *node, throng_neighbour *n, throng_link *link, throng_writer *w)
 {
@@ -136,7 +146,7 @@ static void ask_gifts(throng_node *node, throng_neighbour *n, throng_link *link,
         target = todo;
     if (target > most)
         target = most;
-    throng_time again = GIFT_AGAIN << (link->any_unanswered < 3 ? link->any_unanswered : 3);
+    throng_time again = gift_patience(n) << (link->any_unanswered < 3 ? link->any_unanswered : 3);
     bool due = link->any_left <= target / 2 || node->now - link->any_at >= again;
     if (!due || target == 0 || object->join_at != THRONG_NEVER)
         return;
@@ -232,8 +242,13 @@ static void ask_named(throng_node *node, throng_neighbour *n, throng_link *link,
     for (uint32_t i = 0; i < choice.intervals_count; i++)
         fly(node, n, object, choice.intervals[i].first, choice.intervals[i].end, request);
     bool news = link->told_version != object->have_version || !link->contacted;
-    throng_request_encode(w, object->tag, request, 0, news ? object->have : NULL, node->config.handshake_intervals,
-                          choice.intervals, choice.intervals_count);
+    throng_intervals *latest = news ? throng_news_of(node, link) : NULL;
+    throng_request_encode(w, object->tag, request, 0,
+                          latest ? latest
+                          : news ? object->have
+                                 : NULL,
+                          node->config.handshake_intervals, choice.intervals, choice.intervals_count);
+    throng_intervals_free(latest);
     if (news)
         told(node, link);
     node->stats.requests_sent++;

@@ -11,7 +11,7 @@ void throng_node_config_default(throng_node_config *config, throng_profile profi
         .degree_max = 32,
         .seek_interval = 100 * THRONG_MS,
         .retries_max = 4,
-        .handshake_intervals = 8,
+        .handshake_intervals = profile == THRONG_PROFILE_PAPER ? 8 : 32,
         .burst_initial = 16,
         .tab_bytes = 4096,
         .tab_percent = 90,

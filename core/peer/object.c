@@ -84,6 +84,7 @@ void throng_object_free(throng_node *node, throng_object *object)
     throng_node_release(node, object->holders, object->geometry.chunks + 1);
     throng_node_release(node, object->stored, bitmap_bytes(object) + 1);
     throng_node_release(node, object->manifest, object->manifest_size);
+    throng_news_free(node, object);
     throng_intervals_free(object->have);
     throng_intervals_free(object->todo);
     if (!object->hashes_borrowed)
@@ -156,6 +157,7 @@ void throng_object_verified(throng_node *node, throng_object *object, uint32_t f
     if (throng_intervals_insert(object->have, first, end) < 0)
         return; /* out of memory: it is here, we just don't tell */
     object->have_version++;
+    throng_news_add(node, object, first, end);
     object->units_verified += units_within(object, first, end);
 }
 

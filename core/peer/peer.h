@@ -6,7 +6,7 @@
  *   neighbour.c  who is known, who lied                pace.c        windows, rates, own uplink
  *   link.c       what a neighbour has of an object     choose.c      which chunks to ask for
  *   credit.c     tit-for-tat                           ask.c         throng: when to ask whom
- *   manifest.c   getting the manifest
+ *   manifest.c   getting the manifest                  news.c        telling what is here
  *   overlay.c    seeking and recommending neighbours   paper.c       paper: Roulette's states, literally
  *   limit.c      a limit to what arrives             prefetch.c    memory asked for before it is used */
 #ifndef THRONG_PEER_H
@@ -22,10 +22,12 @@ enum {
     LINK_INTERVALS_MAX = 4096,  /* remembered of what a neighbour has of an object */
     UPLOADS_MAX = 64,           /* intervals asked of us by one neighbour and not yet sent */
     BANNED_MAX = 256,
-    LEDGER_MAX = 256,      /* neighbours gone, whose accounts are remembered */
-    CHOICE_MAX = 48,       /* intervals in one request */
-    PAGES_MAX = 16,        /* pages asked for in one request */
-    GIFT_CHUNKS_MAX = 512, /* up to here the seeder chooses what it gives: a bitmap tells it what we lack */
+    LEDGER_MAX = 256, /* neighbours gone, whose accounts are remembered */
+    CHOICE_MAX = 48,  /* intervals in one request */
+    HAVE_ROOM = 400,  /* what a HAVE in 32 intervals may take, and a frame or two beside it */
+    PAGES_MAX = 16,   /* pages asked for in one request */
+    GIFT_CHUNKS_MAX =
+        16384, /* up to here the seeder chooses what it gives: a message tells it well enough what we lack */
     MANIFEST_PARTS_MAX = (THRONG_MANIFEST_SIZE_MAX + THRONG_MANIFEST_PART_SIZE - 1) / THRONG_MANIFEST_PART_SIZE,
     UNIT_ATTEMPTS_MAX = 16,   /* failures of one unit after which the object is given up */
     FIRST_CONTACT_SIZE = 400, /* a third of a datagram: lets one chunk come back before the address is proven */
@@ -92,6 +94,7 @@ typedef struct throng_object {
     throng_intervals *todo; /* neither stored, nor asked for, nor claimed by the host */
     uint8_t *holders;       /* small objects: neighbours that have each chunk */
     uint32_t have_version;  /* grows when `have` does */
+    throng_interval *news;  /* what it last grew by, by version; objects in more chunks than a message tells */
     uint32_t chunks_stored;
     uint32_t units_verified;
 
@@ -346,6 +349,13 @@ void throng_unit_passed(throng_node *node, throng_object *object, throng_unit *u
 void throng_unit_failed(throng_node *node, throng_object *object, throng_unit *unit, bool tampered);
 /* Gives an object up: the host is told why, once. */
 void throng_object_give_up(throng_node *node, throng_object *object, int error);
+
+/* --- news ----------------------------------------------------------------------------------------------- */
+/* `have` grew by [first, end), to have_version. */
+void throng_news_add(throng_node *node, throng_object *object, uint32_t first, uint32_t end);
+void throng_news_free(throng_node *node, throng_object *object);
+/* What to tell on a link, to be freed by the caller; NULL: all that is here. */
+throng_intervals *throng_news_of(throng_node *node, const throng_link *link);
 
 /* --- the manifest --------------------------------------------------------------------------------------- */
 uint32_t throng_manifest_parts_to_ask(const throng_object *object);

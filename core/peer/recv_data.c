@@ -23,6 +23,13 @@ static void let_go_overtaken(throng_node *node, throng_neighbour *n, const thron
     }
 }
 
+/* What a seeder is asked for includes what is on its way: that answers the latest request, too, under the number of one
+ * before it. */
+static bool answers_any(const throng_neighbour *n, const throng_link *link, const throng_data *data)
+{
+    return n->seeder ? throng_request_is_ours(n, data->request) : data->request == link->any_request;
+}
+
 static void close_flight(throng_node *node, throng_neighbour *n, throng_link *link, const throng_data *data)
 {
     throng_flight *flight = throng_flight_find(n, link->object, data->chunk);
@@ -30,7 +37,7 @@ static void close_flight(throng_node *node, throng_neighbour *n, throng_link *li
         throng_rtt_sample(n, node->now, throng_flight_age(node, flight));
         let_go_overtaken(node, n, flight);
         throng_flight_close(node, n, flight);
-    } else if (data->request == link->any_request && link->any_left > 0) {
+    } else if (link->any_left > 0 && answers_any(n, link, data)) {
         link->any_unanswered = 0;
         link->any_left--;
         if (n->rtt == 0)

@@ -249,7 +249,10 @@ static void append_link(throng_node *node, throng_neighbour *n, throng_link *lin
 {
     const throng_object *object = link->object;
     if (link->tell_have) {
-        throng_have_encode(w, THRONG_FRAME_HAVE, object->tag, object->have, node->config.handshake_intervals);
+        throng_intervals *latest = throng_news_of(node, link);
+        throng_have_encode(w, THRONG_FRAME_HAVE, object->tag, latest ? latest : object->have,
+                           node->config.handshake_intervals);
+        throng_intervals_free(latest);
         link->tell_have = false;
         link->told_version = object->have_version;
         link->told_some = object->have_version > 0;
@@ -309,7 +312,7 @@ static void append_control(throng_node *node, throng_neighbour *n, throng_writer
     if (n->peers_due)
         append_peers(node, n, w);
     throng_neighbour_notices_said(node, n);
-    for (uint32_t i = 0; i < n->links_count && throng_writer_left(w) > 128; i++)
+    for (uint32_t i = 0; i < n->links_count && throng_writer_left(w) >= HAVE_ROOM; i++)
         append_link(node, n, &n->links[i], w);
 }
 

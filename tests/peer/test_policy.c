@@ -337,6 +337,33 @@ static void window_holds_what_arrived_and_falls_to_it(void **state)
     throng_node_free(node);
 }
 
+static void news_of_a_large_object_are_the_latest_and_the_largest(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    throng_object *object = object_of(node, 4096 * 1024);
+    throng_neighbour *n = neighbour_with(node, 1, 0, 1);
+    throng_link *link = throng_link_find(n, object);
+    /* Ten large pieces, told; then a small one. */
+    for (uint32_t i = 0; i < 10; i++)
+        throng_object_verified(node, object, 320 * i, 320 * i + 16 * (i + 2));
+    assert_null(throng_news_of(node, link)); /* nothing told yet: all of it */
+    link->told_version = object->have_version;
+    link->told_some = true;
+    throng_object_verified(node, object, 4000, 4016);
+    throng_intervals *news = throng_news_of(node, link);
+    assert_non_null(news);
+    assert_true(throng_intervals_covers(news, 4000, 4016));
+    assert_true(throng_intervals_covers(news, 320 * 9, 320 * 9 + 16 * 11));
+    assert_false(throng_intervals_contains(news, 0)); /* the two smallest of those told */
+    assert_int_equal(throng_intervals_count(news), 9);
+    throng_intervals_free(news);
+    /* More than is remembered: all of it again. */
+    for (uint32_t i = 0; i < 200; i++)
+        throng_object_verified(node, object, 3300 + 2 * i, 3301 + 2 * i);
+    assert_null(throng_news_of(node, link));
+    throng_node_free(node);
+}
+
 /* One neighbour tells of a queue in the way to it, of `queue_ms(sent bytes per second)`; content waits always, and as
  * much goes out as the pace allows. The pace after so many seconds. */
 static double pace_under(throng_time seconds, int32_t (*queue_ms)(double pace))
@@ -452,6 +479,7 @@ int main(void)
         cmocka_unit_test(forged_requests_make_nobody_busy),
         cmocka_unit_test(unit_that_the_host_lost_is_nobodys_fault),
         cmocka_unit_test(window_holds_what_arrived_and_falls_to_it),
+        cmocka_unit_test(news_of_a_large_object_are_the_latest_and_the_largest),
         cmocka_unit_test(pace_is_kept_beside_a_queue_that_it_does_not_empty),
         cmocka_unit_test(pace_falls_to_what_empties_a_queue_of_ones_own),
         cmocka_unit_test(pace_grows_while_it_is_used_up_and_no_queue_is_met),

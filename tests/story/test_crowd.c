@@ -32,6 +32,29 @@ static void alone_a_client_has_all_from_the_seeder(void **state)
     story_free(s);
 }
 
+/* What was on its way when the seeder was asked again answers the later request: nobody waits for more than comes. */
+static void alone_a_client_keeps_the_line_busy_to_the_end(void **state)
+{
+    sim_scenario scenario;
+    story_scenario(&scenario, THRONG_PROFILE_THRONG);
+    scenario.object_size = 512 * 1024;
+    scenario.rtt = 50 * THRONG_MS;
+    scenario.seeder.up_bps = scenario.seeder_rate_bps = scenario.classes[0].down_bps = 16000000;
+    story *s = story_new(&scenario);
+    uint32_t a = story_client(s);
+    story_join(s, a, 0, NULL, 0);
+    assert_true(story_until(s, story_all_done, NULL, 5 * THRONG_SECOND));
+    /* 16 Mbit/s take 0.28 s for it with headers; the start is two round trips, and a window that doubles. */
+    assert_true(s->world->now < 600 * THRONG_MS);
+    throng_time silence = 0, last = 0;
+    size_t at = 0;
+    for (const story_frame *data; (data = story_next(s, &at, SIM_DELIVERED, 0, a, THRONG_FRAME_DATA)); last = data->at)
+        if (last > 0 && data->at - last > silence)
+            silence = data->at - last;
+    assert_true(silence < 100 * THRONG_MS);
+    story_free(s);
+}
+
 /* What is not verified can't be given: the manifest is asked for with the first chunks, of the peer, and what is
  * verified first is told at once. */
 static void a_newcomer_has_the_manifest_and_tells_what_it_has_before_long(void **state)
@@ -440,6 +463,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(alone_a_client_has_all_from_the_seeder),
+        cmocka_unit_test(alone_a_client_keeps_the_line_busy_to_the_end),
         cmocka_unit_test(a_newcomer_has_the_manifest_and_tells_what_it_has_before_long),
         cmocka_unit_test(three_who_come_together_trade),
         cmocka_unit_test(who_says_bye_is_no_neighbour_any_more),
