@@ -30,7 +30,7 @@ static void insist(bool right, const char *what)
 static void make(throng_signed_manifest *made, int fd, uint64_t size, const char *kind)
 {
     throng_signer *signer;
-    throng_hasher *hasher;
+    throng_hasher *hasher = NULL;
     throng_manifest_options options;
     throng_manifest_options_default(&options);
     if (strcmp(kind, "expired") == 0)
@@ -68,7 +68,7 @@ static void direct(const throng_signed_manifest *made, const throng_addr *at, co
 int main(int argc, char **argv)
 {
     uv_loop_t loop;
-    throng_seeder *seeder;
+    throng_seeder *seeder = NULL;
     throng_seeder_config config;
     throng_signed_manifest made = {0};
     struct stat file;
