@@ -48,6 +48,9 @@ static throng_node *joined_node(const uint8_t profile)
     throng_addr seeder = address(0);
     if (throng_node_join(node, 1000, &directions, &seeder, NULL) < 0)
         abort();
+    static const throng_traits traits = {.bandwidth = 5, .landmarks = 1, .delays = {9, 9}};
+    if (throng_node_set_traits(node, 1000, &traits, true) < 0)
+        abort();
     return node;
 }
 

@@ -174,6 +174,8 @@ static int plain(uint8_t type, throng_reader *r, throng_writer *w)
         throng_manifest_get get;
         throng_manifest_part part;
         throng_time_frame time;
+        throng_traits_frame traits;
+        throng_landmarks landmarks;
         uint64_t number;
     } frame;
     int result = 0;
@@ -212,6 +214,16 @@ static int plain(uint8_t type, throng_reader *r, throng_writer *w)
         result = throng_time_decode(&frame.time, r);
         if (result == 0)
             throng_time_encode(w, &frame.time);
+        return result;
+    case THRONG_FRAME_TRAITS:
+        result = throng_traits_decode(&frame.traits, r);
+        if (result == 0)
+            throng_traits_encode(w, &frame.traits);
+        return result;
+    case THRONG_FRAME_LANDMARKS:
+        result = throng_landmarks_decode(&frame.landmarks, r);
+        if (result == 0)
+            throng_landmarks_encode(w, &frame.landmarks);
         return result;
     case THRONG_FRAME_NO_FILE:
     case THRONG_FRAME_SEEK:

@@ -84,6 +84,8 @@ static void start(world *w)
     w->now = 1000;
     if (throng_seed_new(&w->seed, &w->config, &heap) < 0)
         abort();
+    const throng_addr landmarks[] = {address(100), address(101)};
+    throng_seed_set_landmarks(w->seed, landmarks, 2);
     for (uint32_t i = 0; i < OBJECTS; i++) {
         make_object(w, i);
         add_object(w, i);

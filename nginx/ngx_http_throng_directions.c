@@ -8,9 +8,32 @@ static uint64_t ngx_http_throng_random(void)
     return (uint64_t)ngx_random() << 32 ^ (uint64_t)ngx_random();
 }
 
+/* Where the client is, by its address, and what it tells of itself. */
+static void ngx_http_throng_place(ngx_http_request_t *r, ngx_http_throng_board_t *tb, throng_addr *client,
+                                  throng_place *ret)
+{
+    ngx_http_throng_main_conf_t *tmcf = ngx_http_get_module_main_conf(r, ngx_http_throng_module);
+    ngx_str_t *value = ngx_http_throng_request_header(r, &tmcf->traits_name, tmcf->traits_hash);
+    throng_traits traits;
+
+    ngx_memzero(ret, sizeof(*ret));
+    ret->near = throng_prefixes_network(&tb->networks, throng_prefixes_find(&tb->networks, client->ip)).near;
+    if (value == NULL) {
+        return;
+    }
+    ngx_memzero(&traits, sizeof(traits));
+    if (throng_traits_from_text(&traits, (char *)value->data, value->len) != 0) {
+        ngx_http_throng_count(&tb->counters->traits_refused, 1);
+    }
+    ret->bandwidth = traits.bandwidth;
+    if (traits.landmarks != 0 && traits.landmarks == throng_board_landmarks(&tb->board)) {
+        ngx_memcpy(ret->delays, traits.delays, sizeof(ret->delays));
+    }
+}
+
 /* Those who hold the object, for this client to meet. */
-static uint32_t ngx_http_throng_peers(ngx_http_throng_board_t *tb, throng_addr *client, throng_board_entry *entry,
-                                      throng_addr *ret)
+static uint32_t ngx_http_throng_peers(ngx_http_request_t *r, ngx_http_throng_board_t *tb, throng_addr *client,
+                                      throng_board_entry *entry, throng_addr *ret)
 {
     throng_directory_query query;
 
@@ -21,7 +44,7 @@ static uint32_t ngx_http_throng_peers(ngx_http_throng_board_t *tb, throng_addr *
     query.random = ngx_http_throng_random();
     query.max = NGX_HTTP_THRONG_PEERS;
     query.kinds = throng_peer_kinds_for(client);
-    query.place.near = throng_prefixes_network(&tb->networks, throng_prefixes_find(&tb->networks, client->ip)).near;
+    ngx_http_throng_place(r, tb, client, &query.place);
     return throng_directory_pick(&tb->board.directory, &query, ret);
 }
 
@@ -51,7 +74,7 @@ static ngx_int_t ngx_http_throng_uri(ngx_http_request_t *r, ngx_http_throng_boar
     directions.seeder.port = throng_board_seeder_port(&tb->board);
     if (client != NULL) {
         ngx_memcpy(directions.key, sender.key, sizeof(directions.key));
-        directions.peers_count = ngx_http_throng_peers(tb, client, entry, directions.peers);
+        directions.peers_count = ngx_http_throng_peers(r, tb, client, entry, directions.peers);
     }
 
     ret->data = ngx_pnalloc(r->pool, THRONG_DIRECTIONS_URI_MAX);

@@ -267,8 +267,10 @@ static void *ngx_http_throng_create_main_conf(ngx_conf_t *cf)
     }
     ngx_str_set(&tmcf->request_name, "throng");
     ngx_str_set(&tmcf->fetch_name, "throng-fetch");
+    ngx_str_set(&tmcf->traits_name, "throng-traits");
     tmcf->request_hash = ngx_hash_key(tmcf->request_name.data, tmcf->request_name.len);
     tmcf->fetch_hash = ngx_hash_key(tmcf->fetch_name.data, tmcf->fetch_name.len);
+    tmcf->traits_hash = ngx_hash_key(tmcf->traits_name.data, tmcf->traits_name.len);
     return tmcf;
 }
 

@@ -58,6 +58,8 @@ typedef struct {
     ngx_uint_t request_hash;
     ngx_str_t fetch_name;
     ngx_uint_t fetch_hash;
+    ngx_str_t traits_name;
+    ngx_uint_t traits_hash;
 } ngx_http_throng_main_conf_t;
 
 typedef struct {

@@ -209,6 +209,9 @@ static void snapshot(metrics *ret, void *user)
     ret->dropped_replayed = stats.seal.replayed;
     ret->tokens_refused = stats.seed.tokens_refused;
     ret->unproven_withheld = stats.seed.unproven_withheld;
+    ret->traits = stats.seed.traits;
+    ret->traits_clamped = stats.seed.traits_clamped;
+    ret->traits_refused = atomic_load(&counters->traits_refused);
     ret->stun_answered = stats.stun.answered;
     ret->stun_dropped = stats.stun.dropped;
     ret->browsers = signalling_count(d->browsers);

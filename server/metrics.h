@@ -59,6 +59,11 @@ typedef enum metrics_failure {
     X(dropped_unsealed, "throng_datagrams_dropped_total", "cause=\"unsealed\"", "")                                    \
     X(dropped_replayed, "throng_datagrams_dropped_total", "cause=\"replayed\"", "")                                    \
     X(tokens_refused, "throng_tokens_refused_total", "", "Joins whose token was wrong or too old.")                    \
+    X(traits, "throng_traits_total", "result=\"told\"",                                                                \
+      "What clients told of themselves by datagram, by what became of it.")                                            \
+    X(traits_clamped, "throng_traits_total", "result=\"clamped\"", "")                                                 \
+    X(traits_refused, "throng_traits_refused_total", "",                                                               \
+      "Traits in requests that were malformed, or absurd and clamped.")                                                \
     X(unproven_withheld, "throng_unproven_withheld_total", "", "Answers withheld from unproven addresses.")            \
     X(pages_made, "throng_pages_made_total", "", "Page objects made.")                                                 \
     X(browser_opened, "throng_browser_connections_total", "result=\"opened\"", "WebSockets of browsers.")              \

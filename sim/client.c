@@ -270,6 +270,8 @@ static void handle(sim_world *w, sim_host *host, const throng_event *event)
     case THRONG_EVENT_LIAR:
         on_liar(w, host, &event->liar.addr);
         break;
+    case THRONG_EVENT_LANDMARKS:
+        break;
     }
 }
 

@@ -229,6 +229,16 @@ void throng_board_set_networks(throng_board *board, uint64_t version)
     board_put(&board_head(board)->networks, version);
 }
 
+void throng_board_set_landmarks(throng_board *board, uint16_t id)
+{
+    board_put(&board_head(board)->landmarks, id);
+}
+
+uint16_t throng_board_landmarks(const throng_board *board)
+{
+    return (uint16_t)board_get(&board_head(board)->landmarks);
+}
+
 uint64_t throng_board_networks(const throng_board *board)
 {
     return board_get(&board_head(board)->networks);

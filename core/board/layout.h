@@ -34,6 +34,7 @@ typedef struct board_header {
     _Alignas(BOARD_LINE) board_word heartbeat; /* 0: retired */
     board_word seeder_port;
     board_word networks;
+    board_word landmarks;
     board_word uplink_server_bps;
     board_word uplink_daemon_bps;
     board_word forced_crowd;

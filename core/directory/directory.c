@@ -131,6 +131,29 @@ static int take_peer(throng_directory *d, uint32_t *ret)
     return 0;
 }
 
+static uint64_t shape_of(const throng_addr *addr, const throng_place *place)
+{
+    return (uint64_t)place->bandwidth << SHAPE_BANDWIDTH_SHIFT | (uint64_t)place->near << SHAPE_NEAR_SHIFT | addr->port;
+}
+
+/* Readers may get one half of each: what is there is a hint. */
+static void put_delays(directory_word *peer, const throng_place *place)
+{
+    uint64_t delays[2] = {0};
+    memcpy(delays, place->delays, sizeof place->delays);
+    directory_put(&peer[PEER_DELAYS], delays[0]);
+    directory_put(&peer[PEER_DELAYS + 1], delays[1]);
+}
+
+void throng_directory_set_place(throng_directory *d, uint32_t number, const throng_place *place)
+{
+    static const uint64_t replaced = UINT64_C(0xff) << SHAPE_BANDWIDTH_SHIFT | UINT64_C(0xffff) << SHAPE_NEAR_SHIFT;
+    directory_word *peer = directory_peer(d, number);
+    uint64_t shape = directory_get(&peer[PEER_SHAPE]) & ~replaced;
+    directory_put(&peer[PEER_SHAPE], shape | shape_of(&(throng_addr){.port = 0}, place));
+    put_delays(peer, place);
+}
+
 int throng_directory_add_peer(throng_directory *d, throng_time now, const throng_addr *addr, const throng_place *place,
                               uint32_t *ret_peer)
 {
@@ -145,7 +168,8 @@ int throng_directory_add_peer(throng_directory *d, throng_time now, const throng
     directory_put(&peer[PEER_SEQUENCE], odd);
     directory_put(&peer[PEER_IP], ip[0]);
     directory_put(&peer[PEER_IP + 1], ip[1]);
-    directory_put(&peer[PEER_SHAPE], (uint64_t)place->near << SHAPE_NEAR_SHIFT | addr->port);
+    directory_put(&peer[PEER_SHAPE], shape_of(addr, place));
+    put_delays(peer, place);
     directory_put(&peer[PEER_HEARD], now);
     directory_put(&peer[PEER_SEQUENCE], odd + 1);
     d->peers_count++;
@@ -181,8 +205,9 @@ static uint64_t make_ref(const throng_directory *d, throng_time now, uint32_t nu
     memcpy(addr.ip, ip, sizeof ip);
     return ((uint64_t)number + 1) << REF_PEER_SHIFT |
            (uint64_t)life_of(directory_get(&peer[PEER_SEQUENCE])) << REF_LIFE_SHIFT |
-           (shape >> SHAPE_NEAR_SHIFT & 0xffff) << REF_NEAR_SHIFT | entered << REF_ENTERED_SHIFT |
-           (uint64_t)joined << REF_JOINED_SHIFT | throng_peer_kind_of(&addr);
+           (shape >> SHAPE_NEAR_SHIFT & 0xffff) << REF_NEAR_SHIFT |
+           (shape >> SHAPE_BANDWIDTH_SHIFT & THRONG_BANDWIDTH_MAX) << REF_BANDWIDTH_SHIFT |
+           entered << REF_ENTERED_SHIFT | (uint64_t)joined << REF_JOINED_SHIFT | throng_peer_kind_of(&addr);
 }
 
 /* The place for one more holder: its own, a free one, that of the oldest not fresh, that of the oldest; or NULL. Of
@@ -217,19 +242,26 @@ static directory_word *place_for(const throng_directory *d, directory_word *obje
     return joined || !best_fresh ? best : NULL;
 }
 
+/* When it was entered, and that it had joined then. */
+static const uint64_t entered_bits =
+    ((UINT64_C(1) << REF_ENTERED_BITS) - 1) << REF_ENTERED_SHIFT | UINT64_C(1) << REF_JOINED_SHIFT;
+
 void throng_directory_hold(throng_directory *d, throng_time now, uint32_t object, uint32_t peer, bool joined)
 {
     directory_word *words = directory_object(d, object);
     directory_word *at = place_for(d, words, now, peer, joined);
     if (at == NULL)
         return;
-    uint64_t old = directory_get(at);
+    uint64_t old = directory_get(at), ref = make_ref(d, now, peer, joined);
     bool same = old != 0 && ref_peer(old) == peer &&
                 ref_life(old) == life_of(directory_get(&directory_peer(d, peer)[PEER_SEQUENCE]));
-    if (same && !joined && ref_age(old, now / REF_TICK) < REF_ANEW / REF_TICK)
-        return;
-    directory_put(at, make_ref(d, now, peer, joined));
-    directory_put(&words[OBJECT_STATE], OBJECT_USED | (uint64_t)(at - words - OBJECT_HOLDERS + 1));
+    bool entered = !same || joined || ref_age(old, now / REF_TICK) >= REF_ANEW / REF_TICK;
+    if (!entered)
+        ref = (ref & ~entered_bits) | (old & entered_bits);
+    if (ref != old)
+        directory_put(at, ref);
+    if (entered)
+        directory_put(&words[OBJECT_STATE], OBJECT_USED | (uint64_t)(at - words - OBJECT_HOLDERS + 1));
 }
 
 void throng_directory_drop(throng_directory *d, uint32_t object, uint32_t peer)

@@ -28,25 +28,29 @@ enum {
     PEER_IP,       /* two words; of a free one the number of the next free one */
     PEER_SHAPE = PEER_IP + 2,
     PEER_HEARD,
+    PEER_DELAYS, /* two words: a byte for each landmark */
     PEER_WORDS = DIRECTORY_LINE / 8,
 };
 
-/* PEER_SHAPE: u16 near | u16 port. */
-enum { SHAPE_NEAR_SHIFT = 16 };
+/* PEER_SHAPE: u24 not used | u8 bandwidth | u16 near | u16 port. */
+enum { SHAPE_NEAR_SHIFT = 16, SHAPE_BANDWIDTH_SHIFT = 32 };
 
-/* A reference: u24 number of the peer plus 1 | u8 life | u16 near | u13 entered | u1 joined | u2 kind. 0: none. */
+/* A reference: u22 number of the peer plus 1 | u8 life | u16 near | u4 bandwidth | u11 entered | u1 joined | u2 kind.
+ * 0: none. */
 enum {
     REF_KIND_BITS = 2,
     REF_JOINED_SHIFT = REF_KIND_BITS,
     REF_ENTERED_SHIFT = REF_JOINED_SHIFT + 1,
-    REF_ENTERED_BITS = 13,
-    REF_NEAR_SHIFT = REF_ENTERED_SHIFT + REF_ENTERED_BITS,
+    REF_ENTERED_BITS = 11,
+    REF_BANDWIDTH_SHIFT = REF_ENTERED_SHIFT + REF_ENTERED_BITS,
+    REF_BANDWIDTH_BITS = 4,
+    REF_NEAR_SHIFT = REF_BANDWIDTH_SHIFT + REF_BANDWIDTH_BITS,
     REF_LIFE_SHIFT = REF_NEAR_SHIFT + 16,
     REF_PEER_SHIFT = REF_LIFE_SHIFT + 8,
 };
 
-/* When a holder was entered, in ticks that come round again after 262 s; those who stay are entered anew before. */
-#define REF_TICK (32 * THRONG_MS)
+/* When a holder was entered, in ticks that come round again after 131 s; those who stay are entered anew before. */
+#define REF_TICK (64 * THRONG_MS)
 #define REF_ANEW (60 * THRONG_SECOND)
 
 static inline directory_word *directory_head(const throng_directory *d)
@@ -88,6 +92,11 @@ static inline uint8_t ref_life(uint64_t ref)
 static inline uint16_t ref_near(uint64_t ref)
 {
     return (uint16_t)(ref >> REF_NEAR_SHIFT);
+}
+
+static inline uint8_t ref_bandwidth(uint64_t ref)
+{
+    return (uint8_t)(ref >> REF_BANDWIDTH_SHIFT & ((1U << REF_BANDWIDTH_BITS) - 1));
 }
 
 static inline uint32_t ref_kind(uint64_t ref)

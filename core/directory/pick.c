@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* Whom to name first. */
-enum { SAME_PREFIX, SAME_AS, FRESH, OTHER, TIERS };
+enum { SAME_PREFIX, SAME_AS, FRESH, OTHER, UNLIKE, TIERS };
 
 enum { NEAR_PREFIX_MAX = 0xff }; /* the AS is the upper byte */
 
@@ -42,6 +42,8 @@ static bool sort_out(const throng_directory *d, const throng_directory_query *q,
         uint32_t which = ref_is_fresh(ref, tick, fresh) ? FRESH : OTHER;
         if (differ <= NEAR_PREFIX_MAX && ref_near(ref) != 0)
             which = differ == 0 ? SAME_PREFIX : SAME_AS;
+        if (!throng_bandwidth_alike(ref_bandwidth(ref), q->place.bandwidth))
+            which = UNLIKE;
         tiers[which].refs[tiers[which].count++] = ref;
     }
     return directory_get(&object[OBJECT_TAG]) == q->tag && directory_get(&object[OBJECT_STATE]) >= OBJECT_USED;
@@ -60,7 +62,7 @@ static uint32_t draw(tier *t, uint64_t *random, uint64_t *refs, uint32_t max)
 }
 
 /* False if that peer is gone. */
-static bool read_peer(const throng_directory *d, uint64_t ref, throng_time now, throng_addr *ret)
+static bool read_peer(const throng_directory *d, const throng_directory_query *q, uint64_t ref, throng_addr *ret)
 {
     directory_word *peer = directory_peer(d, ref_peer(ref));
     uint64_t sequence = directory_get(&peer[PEER_SEQUENCE]);
@@ -74,7 +76,7 @@ static bool read_peer(const throng_directory *d, uint64_t ref, throng_time now, 
     memcpy(ret->ip, ip, sizeof ip);
     ret->port = (uint16_t)shape;
     /* A reader's clock may be a little behind. */
-    return now <= heard || now - heard <= directory_get(&directory_head(d)[HEAD_SILENCE]);
+    return q->now <= heard || q->now - heard <= directory_get(&directory_head(d)[HEAD_SILENCE]);
 }
 
 /* A holder may be seen twice while it is being moved. */
@@ -92,6 +94,19 @@ typedef struct list {
     uint32_t count;
 } list;
 
+static void prefetch(const throng_directory *d, const uint64_t *refs, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        __builtin_prefetch(directory_peer(d, ref_peer(refs[i])));
+}
+
+static void put_into(const throng_directory *d, const throng_directory_query *q, uint64_t ref, list *l)
+{
+    throng_addr *addr = &l->addrs[l->count];
+    if (read_peer(d, q, ref, addr) && !(q->but && throng_addr_equal(addr, q->but)) && !is_among(l->refs, l->count, ref))
+        l->refs[l->count++] = ref;
+}
+
 /* Fills the list up to `upto` from one tier. The records of those drawn come from memory all at once. */
 static void take_from(const throng_directory *d, const throng_directory_query *q, tier *t, uint64_t *random,
                       uint32_t upto, list *l)
@@ -99,15 +114,47 @@ static void take_from(const throng_directory *d, const throng_directory_query *q
     while (l->count < upto && t->count > 0) {
         uint64_t refs[THRONG_DIRECTORY_HOLDERS_MAX];
         uint32_t drawn = draw(t, random, refs, upto - l->count);
+        prefetch(d, refs, drawn);
         for (uint32_t i = 0; i < drawn; i++)
-            __builtin_prefetch(directory_peer(d, ref_peer(refs[i])));
-        for (uint32_t i = 0; i < drawn; i++) {
-            throng_addr *addr = &l->addrs[l->count];
-            if (read_peer(d, refs[i], q->now, addr) && !(q->but && throng_addr_equal(addr, q->but)) &&
-                !is_among(l->refs, l->count, refs[i]))
-                l->refs[l->count++] = refs[i];
-        }
+            put_into(d, q, refs[i], l);
     }
+}
+
+/* How far a holder is by its delays; whoever these belong to by now. */
+static uint32_t apart(const throng_directory *d, const throng_directory_query *q, uint64_t ref)
+{
+    directory_word *peer = directory_peer(d, ref_peer(ref));
+    uint64_t words[2] = {directory_get(&peer[PEER_DELAYS]), directory_get(&peer[PEER_DELAYS + 1])};
+    uint8_t delays[THRONG_LANDMARKS_MAX];
+    memcpy(delays, words, sizeof delays);
+    return throng_delays_apart(delays, q->place.delays);
+}
+
+/* The same, nearest first, as far as that is known. Drawn at random before, so that those equally near take turns. */
+static void take_nearest(const throng_directory *d, const throng_directory_query *q, tier *t, uint64_t *random,
+                         uint32_t upto, list *l)
+{
+    static const uint8_t unknown[THRONG_LANDMARKS_MAX];
+    uint64_t refs[THRONG_DIRECTORY_HOLDERS_MAX];
+    uint32_t distance[THRONG_DIRECTORY_HOLDERS_MAX];
+    if (l->count >= upto || memcmp(q->place.delays, unknown, sizeof unknown) == 0)
+        return;
+    prefetch(d, t->refs, t->count);
+    uint32_t count = draw(t, random, refs, t->count);
+    for (uint32_t i = 0; i < count; i++)
+        distance[i] = apart(d, q, refs[i]);
+    while (l->count < upto && count > 0) {
+        uint32_t nearest = 0;
+        for (uint32_t i = 1; i < count; i++)
+            nearest = distance[i] < distance[nearest] ? i : nearest;
+        if (distance[nearest] == THRONG_DELAYS_UNKNOWN)
+            break;
+        put_into(d, q, refs[nearest], l);
+        refs[nearest] = refs[--count];
+        distance[nearest] = distance[count];
+    }
+    memcpy(t->refs, refs, count * sizeof *refs);
+    t->count = count;
 }
 
 uint32_t throng_directory_pick(const throng_directory *d, const throng_directory_query *q, throng_addr *ret)
@@ -128,9 +175,10 @@ uint32_t throng_directory_pick(const throng_directory *d, const throng_directory
     uint32_t near = max - (max + 3) / 4;
     take_from(d, q, &tiers[SAME_PREFIX], &random, near, &l);
     take_from(d, q, &tiers[SAME_AS], &random, near, &l);
-    take_from(d, q, &tiers[FRESH], &random, max, &l);
-    take_from(d, q, &tiers[OTHER], &random, max, &l);
-    take_from(d, q, &tiers[SAME_PREFIX], &random, max, &l);
-    take_from(d, q, &tiers[SAME_AS], &random, max, &l);
+    take_nearest(d, q, &tiers[FRESH], &random, near, &l);
+    take_nearest(d, q, &tiers[OTHER], &random, near, &l);
+    static const uint8_t rest[] = {FRESH, OTHER, SAME_PREFIX, SAME_AS, UNLIKE};
+    for (uint32_t i = 0; i < sizeof rest; i++)
+        take_from(d, q, &tiers[rest[i]], &random, max, &l);
     return l.count;
 }

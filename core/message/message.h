@@ -10,6 +10,7 @@
 #include <throng/datagram.h>
 #include <throng/directions.h>
 #include <throng/intervals.h>
+#include <throng/traits.h>
 
 #include "../wire/cursor.h"
 
@@ -33,6 +34,8 @@ typedef enum throng_frame {
     THRONG_FRAME_FIRST_HANDSHAKE = 0x10, /* paper profile */
     THRONG_FRAME_OFFER = 0x11,           /* paper profile: FIRST HANDSHAKE REPLY */
     THRONG_FRAME_TIME = 0x12,            /* throng profile, between peers */
+    THRONG_FRAME_TRAITS = 0x18,          /* client to seeder */
+    THRONG_FRAME_LANDMARKS = 0x19,       /* seeder to client */
     THRONG_FRAME_END,
 } throng_frame;
 
@@ -74,6 +77,13 @@ typedef struct throng_join {
     bool staying; /* will go on giving when it has all */
     throng_chunk_set have;
 } throng_join;
+
+/* What a client tells of itself, with JOIN and whenever it changes. */
+typedef struct throng_traits_frame {
+    bool asks_landmarks;
+    bool clamped; /* decoded: something in it was absurd */
+    throng_traits traits;
+} throng_traits_frame;
 
 typedef struct throng_peers {
     throng_tag object;
@@ -140,6 +150,10 @@ typedef struct throng_manifest_part {
 void throng_join_encode(throng_writer *w, throng_tag object, const throng_token *token, bool staying,
                         const throng_intervals *have, uint32_t intervals_max);
 int throng_join_decode(throng_join *ret, throng_reader *r);
+void throng_traits_encode(throng_writer *w, const throng_traits_frame *frame);
+int throng_traits_decode(throng_traits_frame *ret, throng_reader *r);
+void throng_landmarks_encode(throng_writer *w, const throng_landmarks *landmarks);
+int throng_landmarks_decode(throng_landmarks *ret, throng_reader *r);
 void throng_welcome_encode(throng_writer *w, const throng_welcome *welcome);
 int throng_welcome_decode(throng_welcome *ret, throng_reader *r);
 void throng_introduce_encode(throng_writer *w, const throng_introduce *introduce);

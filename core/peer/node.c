@@ -81,6 +81,7 @@ void throng_node_free(throng_node *node)
     throng_node_release(node, node->banned, node->banned_capacity * sizeof *node->banned);
     throng_node_release(node, node->ledger, node->ledger_capacity * sizeof *node->ledger);
     throng_node_release(node, node->roulette, node->roulette_capacity * sizeof *node->roulette);
+    throng_node_release(node, node->traits, sizeof *node->traits);
     node->alloc.resize(node->alloc.user, node, sizeof *node, 0);
 }
 

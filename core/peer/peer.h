@@ -8,7 +8,8 @@
  *   credit.c     tit-for-tat                           ask.c         throng: when to ask whom
  *   manifest.c   getting the manifest                  news.c        telling what is here
  *   overlay.c    seeking and recommending neighbours   paper.c       paper: Roulette's states, literally
- *   limit.c      a limit to what arrives             prefetch.c    memory asked for before it is used */
+ *   limit.c      a limit to what arrives               prefetch.c    memory asked for before it is used
+ *   traits.c     what we tell of ourselves */
 #ifndef THRONG_PEER_H
 #define THRONG_PEER_H
 
@@ -236,6 +237,14 @@ typedef struct throng_neighbour {
     throng_paper *paper; /* profile paper alone */
 } throng_neighbour;
 
+/* What the host wants told to the seeder, and what that told of landmarks: there once the host did. */
+typedef struct throng_node_traits {
+    throng_traits told;
+    throng_landmarks landmarks;
+    bool ask_landmarks;
+    bool due;
+} throng_node_traits;
+
 struct throng_node {
     throng_node_config config;
     throng_alloc alloc;
@@ -277,6 +286,8 @@ struct throng_node {
     uint32_t *roulette; /* neighbour serials, most recently traded with last (paper, section 2.1) */
     uint32_t roulette_count, roulette_capacity;
     throng_time seek_at;
+
+    throng_node_traits *traits; /* NULL: none were given */
 
     uint32_t in_flight; /* chunks asked for by number, over all neighbours */
     uint32_t window;
@@ -493,6 +504,10 @@ uint32_t throng_overlay_recommend(throng_node *node, const throng_neighbour *ask
 void throng_overlay_meet(throng_node *node, const throng_addr *addr, throng_object *object, bool trusted);
 void throng_join_tick(throng_node *node, throng_object *object);
 
+/* --- traits -------------------------------------------------------------------------------------------- */
+bool throng_traits_due(const throng_node *node, const throng_neighbour *n);
+void throng_traits_append(throng_node *node, const throng_neighbour *n, throng_writer *w);
+
 /* --- receiving: what follows a frame's type byte ------------------------------------------------------- */
 int throng_recv_request(throng_node *node, throng_neighbour *neighbour, throng_reader *r);
 int throng_recv_data(throng_node *node, throng_neighbour *neighbour, throng_reader *r);
@@ -511,6 +526,7 @@ int throng_recv_manifest(throng_node *node, throng_neighbour *neighbour, throng_
 int throng_recv_challenge(throng_node *node, throng_neighbour *neighbour, throng_reader *r);
 int throng_recv_answer(throng_node *node, throng_neighbour *neighbour, throng_reader *r);
 int throng_recv_time(throng_node *node, throng_neighbour *neighbour, throng_reader *r);
+int throng_recv_landmarks(throng_node *node, throng_neighbour *n, throng_reader *r);
 
 /* Moves the node's deadline forward to `at` if that is sooner. */
 void throng_node_wake(throng_node *node, throng_time at);

@@ -21,6 +21,7 @@ static frame_handler *const handlers[THRONG_FRAME_END] = {
     [THRONG_FRAME_FIRST_HANDSHAKE] = throng_recv_first_handshake,
     [THRONG_FRAME_OFFER] = throng_recv_offer,
     [THRONG_FRAME_TIME] = throng_recv_time,
+    [THRONG_FRAME_LANDMARKS] = throng_recv_landmarks,
 };
 
 /* Only who asks for something of ours becomes a neighbour by itself. */

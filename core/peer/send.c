@@ -141,7 +141,7 @@ bool throng_control_due(const throng_node *node, const throng_neighbour *n)
     if (n->gone)
         return n->say_bye;
     if (n->asked || n->answer_due || n->busy_due || n->say_bye || n->no_file_due || n->seek_due || n->peers_due ||
-        join_due(node, n) || (n->challenge_due && !n->proven))
+        join_due(node, n) || throng_traits_due(node, n) || (n->challenge_due && !n->proven))
         return true;
     for (uint32_t i = 0; i < n->links_count; i++)
         if (link_due(node, &n->links[i]))
@@ -158,6 +158,8 @@ static void append_join(throng_node *node, throng_neighbour *n, throng_writer *w
     throng_time backoff = JOIN_BACKOFF << again;
     object->join_at = node->now + backoff + throng_node_random_below(node, (uint32_t)(backoff / 4));
     object->joins++;
+    if (node->traits)
+        node->traits->due = true;
     throng_join_encode(w, object->tag, &object->token, false, object->have, node->config.handshake_intervals);
     throng_link *link = throng_link_find(n, object);
     if (!link || object->geometry.chunks > GIFT_CHUNKS_MAX || !object->wanted)
@@ -294,6 +296,7 @@ static void append_control(throng_node *node, throng_neighbour *n, throng_writer
         throng_cookie_encode(w, THRONG_FRAME_CHALLENGE, throng_neighbour_cookie(node, n));
     n->challenge_due = false;
     append_join(node, n, w);
+    throng_traits_append(node, n, w);
     if (n->asked && throng_writer_left(w) >= n->asked_size) {
         throng_write_bytes(w, n->asked, n->asked_size);
         throng_node_release(node, n->asked, n->asked_size);

@@ -1,6 +1,8 @@
 /* What the seed tells the directory, and asks of it: who may be named to whom is kept there alone. */
 #include "state.h"
 
+#include <string.h>
+
 /* What is told no more often than this, of a client and of a member: others wait for neither. */
 #define HEARD_EVERY (100 * THRONG_MS)
 #define RENEW_EVERY THRONG_SECOND
@@ -45,9 +47,33 @@ int throng_seed_directory_add(throng_seed *seed, throng_time now, const throng_a
     return throng_directory_add_peer(seed->directory, now, addr, &client->place, &client->listed);
 }
 
+void throng_seed_directory_describe(throng_seed *seed, throng_time now, seed_client *client,
+                                    const throng_traits *traits)
+{
+    throng_place place = {.near = client->place.near, .bandwidth = traits->bandwidth};
+    if (traits->landmarks == seed->landmarks.id && traits->landmarks != 0)
+        memcpy(place.delays, traits->delays, sizeof place.delays);
+    if (place.bandwidth == client->place.bandwidth &&
+        memcmp(place.delays, client->place.delays, sizeof place.delays) == 0)
+        return;
+    client->place = place;
+    throng_directory_set_place(seed->directory, client->listed, &place);
+    /* The lists that it is in follow. */
+    for (seed_member *member = client->members; member; member = member->next_of_client)
+        throng_directory_hold(seed->directory, now, member->object->listed, client->listed, false);
+}
+
 void throng_seed_set_networks(throng_seed *seed, const throng_prefixes *networks)
 {
     seed->networks = networks;
+}
+
+void throng_seed_set_landmarks(throng_seed *seed, const throng_addr *addrs, uint32_t count)
+{
+    seed->landmarks =
+        (throng_landmarks){.count = (uint8_t)(count < THRONG_LANDMARKS_MAX ? count : THRONG_LANDMARKS_MAX)};
+    memcpy(seed->landmarks.addrs, addrs, seed->landmarks.count * sizeof *addrs);
+    seed->landmarks.id = throng_landmarks_id(addrs, seed->landmarks.count);
 }
 
 void throng_seed_directory_heard(throng_seed *seed, throng_time now, seed_client *client)

@@ -116,6 +116,9 @@ static bool write_control(throng_seed *seed, throng_time now, const seed_control
     case CONTROL_INTRODUCE:
         throng_introduce_encode(w, &(throng_introduce){.object = control->tag, .newcomer = control->newcomer});
         return true;
+    case CONTROL_LANDMARKS:
+        throng_landmarks_encode(w, &seed->landmarks);
+        return seed->landmarks.id != 0;
     case CONTROL_BYTES:
         throng_write_bytes(w, control->bytes, control->size);
         return true;

@@ -37,6 +37,7 @@ static const struct {
     [THRONG_FRAME_BYE] = {throng_seed_recv_bye, false, true},
     [THRONG_FRAME_SEEK] = {throng_seed_recv_seek, false, false},
     [THRONG_FRAME_MANIFEST_GET] = {throng_seed_recv_manifest_get, false, false},
+    [THRONG_FRAME_TRAITS] = {throng_seed_recv_traits, false, false},
     [THRONG_FRAME_FIRST_HANDSHAKE] = {throng_seed_recv_first_handshake, false, false},
 };
 

@@ -163,6 +163,7 @@ typedef enum control_kind {
     CONTROL_PEERS,
     CONTROL_MANIFEST, /* offset tells which part */
     CONTROL_INTRODUCE,
+    CONTROL_LANDMARKS,
     CONTROL_BYTES, /* encoded already */
 } control_kind;
 
@@ -200,6 +201,7 @@ struct throng_seed {
     throng_directory *directory; /* of the host, or own_directory */
     throng_directory own_directory;
     const throng_prefixes *networks; /* NULL: none */
+    throng_landmarks landmarks;      /* that clients are told of */
     size_t own_directory_size;
 
     seed_pace pace;
@@ -265,6 +267,9 @@ int throng_seed_directory_open(throng_seed *seed);
 void throng_seed_directory_close(throng_seed *seed);
 /* A client that is new. */
 int throng_seed_directory_add(throng_seed *seed, throng_time now, const throng_addr *addr, seed_client *client);
+/* A client that told of itself. */
+void throng_seed_directory_describe(throng_seed *seed, throng_time now, seed_client *client,
+                                    const throng_traits *traits);
 /* A client that is heard of. */
 void throng_seed_directory_heard(throng_seed *seed, throng_time now, seed_client *client);
 /* The host tells when it is gone: silence is no sign. */
@@ -335,6 +340,7 @@ int throng_seed_recv_have(throng_seed *seed, seed_arrival *arrival, throng_reade
 int throng_seed_recv_first_handshake(throng_seed *seed, seed_arrival *arrival, throng_reader *r);
 int throng_seed_recv_manifest_get(throng_seed *seed, seed_arrival *arrival, throng_reader *r);
 int throng_seed_recv_seek(throng_seed *seed, seed_arrival *arrival, throng_reader *r);
+int throng_seed_recv_traits(throng_seed *seed, seed_arrival *arrival, throng_reader *r);
 int throng_seed_recv_bye(throng_seed *seed, seed_arrival *arrival, throng_reader *r);
 
 #endif

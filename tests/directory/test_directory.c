@@ -342,10 +342,141 @@ static void memory_of_random_bytes_is_read_within_its_bounds(void **state)
     assert_int_equal(pick(f, HOLDERS, peers), 1);
 }
 
+static void set_delays(throng_place *place, uint8_t first, uint8_t second)
+{
+    place->delays[0] = first;
+    place->delays[1] = second;
+}
+
+static uint32_t pick_for(fixture *f, uint32_t max, const throng_place *place, throng_addr *ret)
+{
+    throng_directory_query query = {.object = f->object,
+                                    .tag = 77,
+                                    .now = f->now,
+                                    .random = f->random++,
+                                    .max = max,
+                                    .kinds = THRONG_KINDS_UDP,
+                                    .place = *place};
+    return throng_directory_pick(&f->d, &query, ret);
+}
+
+static uint32_t join_at(fixture *f, uint32_t n, const throng_place *place)
+{
+    throng_addr addr = addr_of(n);
+    uint32_t peer;
+    assert_int_equal(throng_directory_add_peer(&f->d, f->now, &addr, place, &peer), 0);
+    throng_directory_hold(&f->d, f->now, f->object, peer, true);
+    return peer;
+}
+
+static uint32_t count_below(const throng_addr *addrs, uint32_t count, uint32_t limit)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < count; i++)
+        found += number_of(&addrs[i]) < limit;
+    return found;
+}
+
+/* Peers 0 to 9 are by the first landmark, 10 to 29 by the second. */
+static void join_two_places(fixture *f)
+{
+    for (uint32_t n = 0; n < 30; n++) {
+        throng_place place = {0};
+        set_delays(&place, n < 10 ? 130 : 190, n < 10 ? 190 : 130);
+        join_at(f, n, &place);
+    }
+}
+
+static void pick_without_a_common_prefix_names_those_with_similar_delays(void **state)
+{
+    fixture *f = *state;
+    throng_place own = {.near = 0x0101};
+    throng_addr list[8];
+    set_delays(&own, 133, 185);
+    join_two_places(f);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(pick_for(f, 8, &own, list), 8);
+        assert_true(count_below(list, 8, 10) >= 6); /* three quarters, and by chance more */
+    }
+}
+
+static void pick_with_a_common_prefix_names_those_before_similar_delays(void **state)
+{
+    fixture *f = *state;
+    throng_place own = {.near = 0x0101}, same = own;
+    throng_addr list[8];
+    set_delays(&own, 133, 185);
+    join_two_places(f);
+    set_delays(&same, 20, 20);
+    for (uint32_t n = 100; n < 106; n++)
+        join_at(f, n, &same);
+    assert_int_equal(pick_for(f, 8, &own, list), 8);
+    assert_int_equal(8 - count_below(list, 8, 100), 6);
+}
+
+static void pick_with_delays_to_one_common_landmark_is_random(void **state)
+{
+    fixture *f = *state;
+    throng_place own = {.delays = {133}};
+    throng_addr list[6];
+    uint32_t near = 0;
+    join_two_places(f);
+    for (int i = 0; i < 200; i++) {
+        assert_int_equal(pick_for(f, 6, &own, list), 6);
+        near += count_below(list, 6, 10);
+    }
+    assert_in_range(near, 300, 500); /* a third of 1,200 */
+}
+
+static void pick_for_a_class_names_alike_lines_and_others_only_for_want_of_them(void **state)
+{
+    fixture *f = *state;
+    throng_addr list[20];
+    for (uint32_t n = 0; n < 20; n++)
+        join_at(f, n, &(throng_place){.bandwidth = n < 10 ? 5 : 11});
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(pick_for(f, 8, &(throng_place){.bandwidth = 4}, list), 8);
+        assert_int_equal(count_below(list, 8, 10), 8);
+        assert_int_equal(pick_for(f, 8, &(throng_place){.bandwidth = 12}, list), 8);
+        assert_int_equal(count_below(list, 8, 10), 0);
+    }
+    assert_int_equal(pick_for(f, 16, &(throng_place){.bandwidth = 12}, list), 16);
+}
+
+/* Whoever says less than it has is named to those who have less, and gets their like: CoopNet section II-C. */
+static void peer_reporting_a_lower_class_is_named_to_and_given_lower_ones(void **state)
+{
+    fixture *f = *state;
+    throng_addr list[10];
+    throng_place said = {.bandwidth = 11};
+    for (uint32_t n = 0; n < 20; n++)
+        join_at(f, n, &(throng_place){.bandwidth = n < 10 ? 5 : 11});
+    uint32_t peer = join_at(f, 50, &said);
+    assert_int_equal(pick_for(f, 10, &said, list), 10);
+    assert_int_equal(count_below(list, 10, 10), 0);
+    said.bandwidth = 5;
+    throng_directory_set_place(&f->d, peer, &said);
+    throng_directory_hold(&f->d, f->now, f->object, peer, false);
+    assert_int_equal(pick_for(f, 10, &said, list), 10);
+    assert_true(count_below(list, 10, 10) >= 9); /* all ten of them, or itself for one */
+    for (int i = 0; i < 50; i++) {
+        assert_int_equal(pick_for(f, 10, &(throng_place){.bandwidth = 11}, list), 10);
+        assert_int_equal(count_below(list, 10, 50), 10);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(limits_out_of_range_have_no_size),
+        cmocka_unit_test_setup_teardown(pick_without_a_common_prefix_names_those_with_similar_delays, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(pick_with_a_common_prefix_names_those_before_similar_delays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(pick_with_delays_to_one_common_landmark_is_random, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(pick_for_a_class_names_alike_lines_and_others_only_for_want_of_them, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(peer_reporting_a_lower_class_is_named_to_and_given_lower_ones, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(newest_holders_take_the_place_of_the_oldest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lists_hold_as_many_as_asked_for_and_none_twice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(load_is_spread_evenly, set_up, tear_down),

@@ -109,6 +109,73 @@ static void crowd_with_networks_names_those_of_the_clients_own_first(void **stat
     free((void *)(uintptr_t)networks.base);
 }
 
+/* The first eight are on lines of class 4 and by the first landmark, the others of class 14 and by the second. */
+static void publish_unlike_peers(fixture *f, bool by_class, uint16_t list)
+{
+    throng_directory *directory = &f->board.directory;
+    throng_hash object;
+    uint32_t holders;
+    memset(object.bytes, 0xab, sizeof object.bytes);
+    throng_board_set_landmarks(&f->board, list);
+    throng_directory_clear(directory);
+    throng_directory_set_times(directory, THRONG_SECOND, THRONG_NEVER);
+    assert_int_equal(throng_directory_add_object(directory, throng_hash_tag(&object), &holders), 0);
+    for (uint32_t i = 0; i < limits.peers_max; i++) {
+        throng_addr addr = throng_addr_from_ipv4(192, 0, 2, (uint8_t)i, (uint16_t)(5000 + i));
+        throng_place place = {.delays = {i < 8 ? 100 : 180, i < 8 ? 180 : 100}};
+        uint32_t peer;
+        if (by_class)
+            place = (throng_place){.bandwidth = i < 8 ? 4 : 14};
+        assert_int_equal(throng_directory_add_peer(directory, 0, &addr, &place, &peer), 0);
+        throng_directory_hold(directory, 0, holders, peer, true);
+    }
+}
+
+static uint32_t near_in_answer_to(fixture *f, const throng_traits *traits)
+{
+    char header[128] = "Throng: 1\r\nThrong-Traits: ";
+    size_t size = strlen(header);
+    throng_directions d;
+    size += throng_traits_to_text(traits, header + size);
+    memcpy(header + size, "\r\n", 3);
+    throng_board_beat(&f->board, site_now());
+    get(f, "/film", header);
+    decode(&d);
+    assert_int_equal(d.peers_count, 10);
+    return count_near(&d);
+}
+
+static void crowd_request_with_traits_is_answered_with_peers_alike(void **state)
+{
+    fixture *f = *state;
+    const throng_traits slow = {.bandwidth = 4}, near = {.landmarks = 77, .delays = {101, 177}},
+                        other = {.landmarks = 78, .delays = {101, 177}};
+    publish_unlike_peers(f, true, 0);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(near_in_answer_to(f, &slow), 8);
+    publish_unlike_peers(f, false, 77);
+    uint32_t near_count = 0, other_count = 0;
+    for (int i = 0; i < 20; i++) {
+        near_count += near_in_answer_to(f, &near);
+        other_count += near_in_answer_to(f, &other);
+    }
+    assert_true(near_count >= 20 * 7);
+    assert_true(other_count < 20 * 6); /* at random: five of ten */
+}
+
+static void crowd_request_with_absurd_traits_is_answered_and_counted(void **state)
+{
+    fixture *f = *state;
+    throng_directions d;
+    uint64_t before = atomic_load(&throng_board_counters_of(&f->board)->traits_refused);
+    publish_unlike_peers(f, true, 0);
+    assert_int_equal(near_in_answer_to(f, &(throng_traits){.bandwidth = 250}), 2);
+    get(f, "/film", "Throng: 1\r\nThrong-Traits: not base64\r\n");
+    decode(&d);
+    assert_int_equal(d.peers_count, 10);
+    assert_int_equal(atomic_load(&throng_board_counters_of(&f->board)->traits_refused), before + 2);
+}
+
 static void crowd_directions_are_small_and_carry_no_other_header(void **state)
 {
     char value[1024];
@@ -672,6 +739,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(crowd_capable_client_gets_directions_it_can_use, set_up, tear_down),
         cmocka_unit_test_setup_teardown(crowd_with_networks_names_those_of_the_clients_own_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(crowd_request_with_traits_is_answered_with_peers_alike, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(crowd_request_with_absurd_traits_is_answered_and_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(crowd_directions_are_small_and_carry_no_other_header, set_up, tear_down),
         cmocka_unit_test_setup_teardown(crowd_directions_on_one_connection_have_fresh_sender_ids, set_up, tear_down),
         cmocka_unit_test_setup_teardown(crowd_changed_file_is_served_whole_and_wanted, set_up, tear_down),

@@ -186,6 +186,7 @@ static void read_frame(sent *s, throng_reader *r)
 {
     throng_busy busy;
     throng_introduce introduce;
+    throng_landmarks landmarks;
     throng_manifest_part part;
     throng_have offer;
     s->type = (throng_frame)throng_read_u8(r);
@@ -216,6 +217,9 @@ static void read_frame(sent *s, throng_reader *r)
         s->offset = part.offset;
         s->total = part.total;
         s->body_size = (uint32_t)part.size;
+        break;
+    case THRONG_FRAME_LANDMARKS:
+        assert_int_equal(throng_landmarks_decode(&landmarks, r), 0);
         break;
     case THRONG_FRAME_OFFER:
         assert_int_equal(throng_have_decode(&offer, r), 0);

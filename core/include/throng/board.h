@@ -28,7 +28,7 @@
 #include <throng/directory.h>
 
 enum {
-    THRONG_BOARD_VERSION = 6,
+    THRONG_BOARD_VERSION = 7,
     THRONG_BOARD_OBJECTS_MAX = 1 << 20,
     THRONG_BOARD_WANTS_MAX = 4096,
     THRONG_BOARD_HOST_MAX = 255,
@@ -112,6 +112,9 @@ THRONG_API uint16_t throng_board_seeder_port(const throng_board *board);
  * ".networks" behind the board's name; a number that was not used before. 0: there is none. */
 THRONG_API void throng_board_set_networks(throng_board *board, uint64_t version);
 THRONG_API uint64_t throng_board_networks(const throng_board *board);
+/* throngd: the list of landmarks that delays in the directory are to (throng_landmarks_id). 0: there is none. */
+THRONG_API void throng_board_set_landmarks(throng_board *board, uint16_t id);
+THRONG_API uint16_t throng_board_landmarks(const throng_board *board);
 THRONG_API void throng_board_beat(throng_board *board, throng_time now);
 /* throngd leaves, or a new file takes this one's place: stale from now on, at once. */
 THRONG_API void throng_board_retire(throng_board *board);
@@ -224,6 +227,7 @@ THRONG_API int throng_board_take_want(throng_board *board, throng_time now, thro
     X(reserved)        /* workers: ordinary answers in a crowd, from the reserved share */                             \
     X(refused)         /* workers: 503 answers */                                                                      \
     X(held)            /* workers: requests that waited a moment for directions */                                     \
+    X(traits_refused)  /* workers: traits in requests that were malformed, or absurd and clamped */                    \
     X(wants_posted)                                                                                                    \
     X(wants_dropped)                                                                                                   \
     X(crowds)         /* workers: times the mode went from calm to crowd */                                            \

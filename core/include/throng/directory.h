@@ -14,10 +14,11 @@
 #define THRONG_DIRECTORY_H
 
 #include <throng/base.h>
+#include <throng/traits.h>
 
 enum {
     THRONG_DIRECTORY_OBJECTS_MAX = 1 << 21,
-    THRONG_DIRECTORY_PEERS_MAX = (1 << 24) - 1,
+    THRONG_DIRECTORY_PEERS_MAX = (1 << 22) - 1,
     THRONG_DIRECTORY_HOLDERS_MAX = 62, /* with what else is told of an object, eight cache lines */
 };
 
@@ -45,9 +46,11 @@ THRONG_API throng_peer_kind throng_peer_kind_of(const throng_addr *addr);
 /* Whom a peer at this address may be told of. */
 THRONG_API uint32_t throng_peer_kinds_for(const throng_addr *addr);
 
-/* Where a peer is, for naming those near each other. All zero: not known. */
+/* Where a peer is and what its line is like, for naming those near and like each other. All zero: not known. */
 typedef struct throng_place {
-    uint16_t near; /* its network (throng_prefix_near): the upper byte of the AS, all of it of the address prefix */
+    uint16_t near;     /* its network (throng_prefix_near): the upper byte of the AS, all of it of the address prefix */
+    uint8_t bandwidth; /* throng_bandwidth_class, at most THRONG_BANDWIDTH_MAX */
+    uint8_t delays[THRONG_LANDMARKS_MAX]; /* all to the same list of landmarks as those of others; throng_traits */
 } throng_place;
 
 /* A directory as one process sees it: plain values, nothing to free. Limits are kept here, so that damage to the memory
@@ -83,6 +86,8 @@ THRONG_API void throng_directory_remove_object(throng_directory *directory, uint
 /* THRONG_ERR_FULL. */
 THRONG_API int throng_directory_add_peer(throng_directory *directory, throng_time now, const throng_addr *addr,
                                          const throng_place *place, uint32_t *ret_peer);
+/* It is known better by now. What holds of it in lists that it is in already follows with the next _hold. */
+THRONG_API void throng_directory_set_place(throng_directory *directory, uint32_t peer, const throng_place *place);
 /* From now on it is named nowhere, whether or not it was dropped from what it held; better drop it, which makes room.
  */
 THRONG_API void throng_directory_remove_peer(throng_directory *directory, uint32_t peer);
@@ -108,9 +113,10 @@ typedef struct throng_directory_query {
     const throng_addr *but; /* left out; NULL: nobody */
 } throng_directory_query;
 
-/* Picks holders to name, none twice: up to three quarters from the same address prefix, then the same AS; the rest at
- * random, fresh ones first (CoopNet section II-C: a random list when there is nobody near). Each of those alike is as
- * likely as the next, so that load spreads evenly. Returns how many. */
+/* Picks holders to name, none twice: up to three quarters from the same address prefix, then the same AS, then those
+ * with the most similar delays to landmarks; the rest at random, fresh ones first (CoopNet section II-C: a random list
+ * when there is nobody near). Whoever has a line of another class (throng_bandwidth_alike) comes last. Each of those
+ * alike is as likely as the next, so that load spreads evenly. Returns how many. */
 THRONG_API uint32_t throng_directory_pick(const throng_directory *directory, const throng_directory_query *query,
                                           throng_addr *ret);
 

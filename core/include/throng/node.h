@@ -14,6 +14,7 @@
 #include <throng/datagram.h>
 #include <throng/directions.h>
 #include <throng/manifest.h>
+#include <throng/traits.h>
 
 typedef enum throng_profile {
     THRONG_PROFILE_THRONG, /* the default: the paper's ideas, with what measurement changed */
@@ -77,6 +78,12 @@ THRONG_API int throng_node_claim(throng_node *node, throng_time now, const thron
 THRONG_API void throng_node_spend(throng_node *node, throng_time now, uint64_t bytes);
 /* A neighbour known to the host by other means. */
 THRONG_API int throng_node_add_neighbour(throng_node *node, throng_time now, const throng_addr *addr);
+/* What the seeder is told of us, with every JOIN and when it changes. Asked for its landmarks, a seeder that has others
+ * than traits->landmarks tells them, once: THRONG_EVENT_LANDMARKS. THRONG_ERR_NO_MEMORY. */
+THRONG_API int throng_node_set_traits(throng_node *node, throng_time now, const throng_traits *traits,
+                                      bool ask_landmarks);
+/* The landmarks told last. THRONG_ERR_NOT_FOUND if none were. */
+THRONG_API int throng_node_landmarks(const throng_node *node, throng_landmarks *ret);
 /* Says BYE to all; then poll_send the last datagrams and free. */
 THRONG_API int throng_node_leave(throng_node *node, throng_time now);
 
@@ -104,6 +111,8 @@ typedef enum throng_event_type {
     THRONG_EVENT_STUCK,
     /* Units failed because of this neighbour, and it was dropped for good. */
     THRONG_EVENT_LIAR,
+    /* The seeder told of its landmarks (throng_node_landmarks): the host may measure its delays to them. */
+    THRONG_EVENT_LANDMARKS,
 } throng_event_type;
 
 typedef enum throng_source { THRONG_SOURCE_PEER, THRONG_SOURCE_SEEDER } throng_source;

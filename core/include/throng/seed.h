@@ -50,6 +50,9 @@ THRONG_API int throng_seed_add(throng_seed *seed, throng_time now, const throng_
 THRONG_API int throng_seed_remove(throng_seed *seed, throng_time now, const throng_hash *object);
 /* The table that tells which peers are near each other, from now on; it stays the host's. NULL: none. */
 THRONG_API void throng_seed_set_networks(throng_seed *seed, const throng_prefixes *networks);
+/* Hosts that clients measure their delays to, from now on; copied, THRONG_LANDMARKS_MAX at most. What they measured to
+ * another list no longer counts. */
+THRONG_API void throng_seed_set_landmarks(throng_seed *seed, const throng_addr *addrs, uint32_t count);
 /* From now on; what was earned at the old rate stays, up to a burst at the new one. 0: nothing goes out. */
 THRONG_API void throng_seed_set_rate(throng_seed *seed, throng_time now, uint64_t rate_bps);
 
@@ -102,6 +105,8 @@ typedef struct throng_seed_stats {
     uint64_t tokens_refused;
     uint64_t requests_refused; /* answered with BUSY */
     uint64_t unproven_withheld;
+    uint64_t traits;         /* told by clients, repeats included */
+    uint64_t traits_clamped; /* … with something absurd in them */
 } throng_seed_stats;
 
 /* Counters since the seeder was made, and what is so now. */

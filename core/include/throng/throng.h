@@ -11,5 +11,6 @@
 #include <throng/node.h>
 #include <throng/prefixes.h>
 #include <throng/seed.h>
+#include <throng/traits.h>
 
 #endif
