@@ -174,6 +174,9 @@ static int plain(uint8_t type, throng_reader *r, throng_writer *w)
         throng_manifest_get get;
         throng_manifest_part part;
         throng_time_frame time;
+        throng_group_frame group;
+        throng_find find;
+        throng_copies copies;
         throng_traits_frame traits;
         throng_landmarks landmarks;
         uint64_t number;
@@ -214,6 +217,21 @@ static int plain(uint8_t type, throng_reader *r, throng_writer *w)
         result = throng_time_decode(&frame.time, r);
         if (result == 0)
             throng_time_encode(w, &frame.time);
+        return result;
+    case THRONG_FRAME_GROUP:
+        result = throng_group_frame_decode(&frame.group, r);
+        if (result == 0)
+            throng_group_frame_encode(w, &frame.group);
+        return result;
+    case THRONG_FRAME_FIND:
+        result = throng_find_decode(&frame.find, r);
+        if (result == 0)
+            throng_find_encode(w, &frame.find);
+        return result;
+    case THRONG_FRAME_COPIES:
+        result = throng_copies_decode(&frame.copies, r);
+        if (result == 0)
+            throng_copies_encode(w, &frame.copies);
         return result;
     case THRONG_FRAME_TRAITS:
         result = throng_traits_decode(&frame.traits, r);

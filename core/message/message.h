@@ -9,7 +9,9 @@
 
 #include <throng/datagram.h>
 #include <throng/directions.h>
+#include <throng/group.h>
 #include <throng/intervals.h>
+#include <throng/manifest.h>
 #include <throng/traits.h>
 
 #include "../wire/cursor.h"
@@ -34,6 +36,9 @@ typedef enum throng_frame {
     THRONG_FRAME_FIRST_HANDSHAKE = 0x10, /* paper profile */
     THRONG_FRAME_OFFER = 0x11,           /* paper profile: FIRST HANDSHAKE REPLY */
     THRONG_FRAME_TIME = 0x12,            /* throng profile, between peers */
+    THRONG_FRAME_GROUP = 0x13,           /* these three between members of a peer group */
+    THRONG_FRAME_FIND = 0x14,
+    THRONG_FRAME_COPIES = 0x15,
     THRONG_FRAME_TRAITS = 0x18,          /* client to seeder */
     THRONG_FRAME_LANDMARKS = 0x19,       /* seeder to client */
     THRONG_FRAME_END,
@@ -200,6 +205,54 @@ int throng_time_decode(throng_time_frame *ret, throng_reader *r);
 /* CHALLENGE and ANSWER: 8 bytes that only who hears them at an address can know. */
 void throng_cookie_encode(throng_writer *w, throng_frame type, uint64_t cookie);
 int throng_cookie_decode(uint64_t *ret, throng_reader *r);
+
+/* Between members of a peer group. GROUP says which group the sender is of, and who else is. */
+enum {
+    THRONG_GROUP_ASKS = 1, /* an answer is wanted */
+    THRONG_GROUP_FULL = 2, /* there is no room for the receiver in this group */
+    THRONG_GROUP_GOES = 4, /* the sender leaves */
+    THRONG_GROUP_FLAGS = 7,
+};
+
+typedef struct throng_group_frame {
+    uint64_t group;
+    uint8_t flags;
+    uint32_t nonce;       /* to be echoed by the receiver: proves its address */
+    uint32_t echo;        /* the last nonce heard from the receiver; 0: none */
+    uint8_t members;      /* of the group, the sender included */
+    throng_addr observed; /* the receiver's address as the sender sees it */
+    uint32_t count;
+    throng_addr addrs[THRONG_GROUP_MEMBERS_MAX]; /* some of the members */
+} throng_group_frame;
+
+/* To a root: who has this URL? With a copy: I have it. Answered by COPIES. */
+typedef struct throng_find {
+    uint32_t number; /* the asker's, echoed */
+    uint64_t url;
+    bool holds;    /* copy is ours */
+    bool gives_up; /* what was held, or was to be fetched, is not */
+    uint32_t wrong_count;
+    throng_tag wrong[THRONG_FIND_WRONG_MAX]; /* objects that are not what they should be */
+    throng_copy copy;
+} throng_find;
+
+typedef struct throng_copies {
+    uint32_t number;
+    uint64_t url;
+    uint16_t wait_ms; /* > 0: somebody is fetching it; ask again then */
+    bool found;
+    bool mine; /* the sender has it, too */
+    throng_copy copy;
+    uint32_t count;
+    throng_addr addrs[THRONG_COPY_HOLDERS_MAX];
+} throng_copies;
+
+void throng_group_frame_encode(throng_writer *w, const throng_group_frame *frame);
+int throng_group_frame_decode(throng_group_frame *ret, throng_reader *r);
+void throng_find_encode(throng_writer *w, const throng_find *find);
+int throng_find_decode(throng_find *ret, throng_reader *r);
+void throng_copies_encode(throng_writer *w, const throng_copies *copies);
+int throng_copies_decode(throng_copies *ret, throng_reader *r);
 
 /* Addresses: u8 4 and 4 bytes, or u8 6 and 16 bytes; u16 port. */
 void throng_addr_encode(throng_writer *w, const throng_addr *addr);

@@ -104,6 +104,24 @@ static void admission(check *c)
     duration(c, "leave_after", l.leave_after);
 }
 
+static void group(check *c)
+{
+    throng_group_config g;
+    throng_group_config_default(&g);
+    number(c, "members_max", g.members_max);
+    number(c, "join_max", g.join_max);
+    number(c, "contacts_max", g.contacts_max);
+    number(c, "urls_max", g.urls_max);
+    number(c, "holdings_max", g.holdings_max);
+    number(c, "finds_max", g.finds_max);
+    number(c, "asks_a_second_max", g.asks_a_second_max);
+    duration(c, "greet_interval", g.greet_interval);
+    duration(c, "answer_within", g.answer_within);
+    duration(c, "silence_max", g.silence_max);
+    duration(c, "find_patience", g.find_patience);
+    duration(c, "fresh_for", g.fresh_for);
+}
+
 static void frames(check *c)
 {
     static const struct {
@@ -129,11 +147,14 @@ static void frames(check *c)
         {"FIRST_HANDSHAKE", THRONG_FRAME_FIRST_HANDSHAKE},
         {"OFFER", THRONG_FRAME_OFFER},
         {"TIME", THRONG_FRAME_TIME},
+        {"GROUP", THRONG_FRAME_GROUP},
+        {"FIND", THRONG_FRAME_FIND},
+        {"COPIES", THRONG_FRAME_COPIES},
         {"TRAITS", THRONG_FRAME_TRAITS},
         {"LANDMARKS", THRONG_FRAME_LANDMARKS},
     };
-    /* 0x13 to 0x17 are not given yet. A frame added to the code and not here makes these differ. */
-    _Static_assert(sizeof all / sizeof *all == THRONG_FRAME_END - 5, "every frame has its row");
+    /* 0x16 and 0x17 are not given yet. A frame added to the code and not here makes these differ. */
+    _Static_assert(sizeof all / sizeof *all == THRONG_FRAME_END - 2, "every frame has its row");
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         char code[16];
         snprintf(code, sizeof code, "0x%02x", (unsigned)all[i].type);
@@ -156,5 +177,6 @@ int main(int argc, char **argv)
     node(&c);
     seed(&c);
     admission(&c);
+    group(&c);
     return c.missing > 0;
 }

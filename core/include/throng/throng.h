@@ -6,6 +6,7 @@
 #include <throng/datagram.h>
 #include <throng/directions.h>
 #include <throng/directory.h>
+#include <throng/group.h>
 #include <throng/intervals.h>
 #include <throng/manifest.h>
 #include <throng/node.h>
