@@ -38,6 +38,7 @@ struct throng_peer {
     uv_loop_t *loop;
     throng_endpoint *endpoint;
     throng_node *node;
+    throng_group *group; /* NULL: in none */
     throng_hasher *hasher;
     hosted *objects;
     bool leaving;
@@ -187,6 +188,14 @@ static void drain_events(throng_peer *peer, throng_time now)
     }
 }
 
+static void drain_group(throng_peer *peer)
+{
+    throng_group_event event;
+    while (peer->group && !peer->leaving && throng_group_poll_event(peer->group, &event))
+        if (peer->hooks.found)
+            peer->hooks.found(peer, &event, peer->user);
+}
+
 /* What verifiers bring back. */
 static void on_verified(void *user, uint64_t request, int result)
 {
@@ -230,7 +239,12 @@ static void start_threads(throng_peer *peer)
 static void host_receive(void *user, throng_time now, const throng_addr *from, const throng_opened *opened)
 {
     throng_peer *peer = user;
-    throng_node_recv(peer->node, now, from, opened->payload, opened->size); /* what is wrong with it, the node counts */
+    if (peer->group && throng_group_owns(opened->payload, opened->size)) {
+        throng_group_recv(peer->group, now, from, opened->payload, opened->size); /* what is wrong with it, it counts */
+        drain_group(peer);
+        return;
+    }
+    throng_node_recv(peer->node, now, from, opened->payload, opened->size); /* … the node counts */
     drain_events(peer, now);
     if (peer->verify_now)
         verify_waiting(peer);
@@ -243,6 +257,9 @@ static void host_tick(void *user, throng_time now)
     if (now >= throng_node_next_deadline(peer->node))
         throng_node_tick(peer->node, now);
     drain_events(peer, now);
+    if (peer->group && now >= throng_group_next_deadline(peer->group))
+        throng_group_tick(peer->group, now);
+    drain_group(peer);
     verify_waiting(peer); /* what the tick gave */
     start_threads(peer);
 }
@@ -250,6 +267,8 @@ static void host_tick(void *user, throng_time now)
 static bool host_next(void *user, throng_time now, throng_datagram *ret)
 {
     throng_peer *peer = user;
+    if (peer->group && throng_group_poll_send(peer->group, now, ret))
+        return true; /* small and few: not paced */
     return throng_node_poll_send(peer->node, now, ret);
 }
 
@@ -264,6 +283,8 @@ static const uint8_t *host_body(void *user, const throng_datagram *datagram, uin
 static int host_identity(void *user, const throng_datagram *datagram, int heard)
 {
     const throng_peer *peer = user;
+    if (throng_group_owns(datagram->head, datagram->head_size))
+        return heard;
     throng_reader r = throng_reader_on(datagram->head, datagram->head_size);
     uint8_t type = throng_read_u8(&r);
     throng_tag tag = throng_read_u64(&r); /* every frame about an object starts with it */
@@ -290,7 +311,9 @@ static void host_sent(void *user)
 static throng_time host_deadline(void *user)
 {
     const throng_peer *peer = user;
-    return throng_node_next_deadline(peer->node);
+    throng_time node = throng_node_next_deadline(peer->node);
+    throng_time group = peer->group ? throng_group_next_deadline(peer->group) : THRONG_NEVER;
+    return node < group ? node : group;
 }
 
 static const throng_endpoint_host host = {
@@ -361,6 +384,7 @@ void throng_peer_free(throng_peer *peer)
     while (peer->objects)
         forget(peer, peer->objects);
     throng_node_free(peer->node);
+    throng_group_free(peer->group);
     throng_hasher_free(peer->hasher);
     free(peer);
 }
@@ -371,6 +395,8 @@ void throng_peer_leave(throng_peer *peer)
         return;
     peer->leaving = true;
     throng_node_leave(peer->node, throng_now());
+    if (peer->group)
+        throng_group_leave(peer->group, throng_now());
     throng_endpoint_wake(peer->endpoint);
 }
 
@@ -488,13 +514,67 @@ void throng_peer_spend(throng_peer *peer, uint64_t bytes)
     throng_node_spend(peer->node, throng_now(), bytes);
 }
 
+int throng_peer_group_open(throng_peer *peer, const throng_group_config *config)
+{
+    throng_group_config filled = *config;
+    struct timespec unix_now;
+    if (peer->leaving || peer->group)
+        return THRONG_ERR_STATE;
+    if (getrandom(filled.entropy, sizeof filled.entropy, 0) != sizeof filled.entropy)
+        return THRONG_ERR_INTERNAL;
+    clock_gettime(CLOCK_REALTIME, &unix_now);
+    filled.born_unix_ms = (uint64_t)unix_now.tv_sec * 1000 + (uint64_t)unix_now.tv_nsec / 1000000;
+    throng_alloc heap = throng_heap();
+    return throng_group_new(&peer->group, &filled, &heap);
+}
+
+/* The peer's group, to do something with and then to be woken; NULL: there is none any more. */
+static throng_group *group_of(throng_peer *peer)
+{
+    if (!peer->group || peer->leaving)
+        return NULL;
+    throng_endpoint_wake(peer->endpoint);
+    return peer->group;
+}
+
+int throng_peer_meet(throng_peer *peer, const throng_addr *addr)
+{
+    throng_group *group = group_of(peer);
+    if (group)
+        throng_group_meet(group, throng_now(), addr);
+    return group ? 0 : THRONG_ERR_STATE;
+}
+
+int throng_peer_hold(throng_peer *peer, uint64_t url, const throng_copy *copy)
+{
+    throng_group *group = group_of(peer);
+    return group ? throng_group_hold(group, throng_now(), url, copy) : THRONG_ERR_STATE;
+}
+
+int throng_peer_release(throng_peer *peer, uint64_t url)
+{
+    throng_group *group = group_of(peer);
+    if (group)
+        throng_group_release(group, throng_now(), url);
+    return group ? 0 : THRONG_ERR_STATE;
+}
+
+int throng_peer_find(throng_peer *peer, uint32_t number, uint64_t url, const throng_tag *wrong, uint32_t wrong_count)
+{
+    throng_group *group = group_of(peer);
+    return group ? throng_group_find(group, throng_now(), number, url, wrong, wrong_count) : THRONG_ERR_STATE;
+}
+
 void throng_peer_stats_get(const throng_peer *peer, throng_peer_stats *ret)
 {
     if (peer->left) {
         *ret = peer->at_leaving;
         return;
     }
+    *ret = (throng_peer_stats){0};
     throng_node_stats_get(peer->node, &ret->node);
+    if (peer->group)
+        throng_group_stats_get(peer->group, &ret->group);
     throng_endpoint_stats(peer->endpoint, &ret->seal, &ret->udp);
     ret->manifest_error = peer->manifest_error;
 }

@@ -7,6 +7,7 @@
 #ifndef THRONG_NET_PEER_H
 #define THRONG_NET_PEER_H
 
+#include <throng/group.h>
 #include <throng/node.h>
 #include <uv.h>
 
@@ -32,6 +33,8 @@ typedef struct throng_peer_hooks {
     void (*store_failed)(throng_peer *peer, const throng_hash *object, int error, void *user);
     /* A neighbour gave wrong bytes and was dropped for good. */
     void (*liar)(throng_peer *peer, const throng_hash *object, const throng_addr *addr, void *user);
+    /* A throng_peer_find has ended. */
+    void (*found)(throng_peer *peer, const throng_group_event *event, void *user);
     /* After throng_peer_leave: goodbyes are said, nothing will be sent or received. */
     void (*left)(throng_peer *peer, void *user);
 } throng_peer_hooks;
@@ -80,8 +83,18 @@ int throng_peer_claim(throng_peer *peer, const throng_hash *object, uint32_t fir
 /* So many bytes came by other means: they count against node.download_limit_bps. */
 void throng_peer_spend(throng_peer *peer, uint64_t bytes);
 
+/* Takes part in a peer group (throng/group.h) from now on, on the same socket and under the same keys; one group to a
+ * peer. `entropy` and `born_unix_ms` are filled in. The rest as of throng_group_meet, _hold, _release and _find;
+ * THRONG_ERR_STATE without a group. What is found comes by hooks.found. */
+int throng_peer_group_open(throng_peer *peer, const throng_group_config *config);
+int throng_peer_meet(throng_peer *peer, const throng_addr *addr);
+int throng_peer_hold(throng_peer *peer, uint64_t url, const throng_copy *copy);
+int throng_peer_release(throng_peer *peer, uint64_t url);
+int throng_peer_find(throng_peer *peer, uint32_t number, uint64_t url, const throng_tag *wrong, uint32_t wrong_count);
+
 typedef struct throng_peer_stats {
     throng_node_stats node;
+    throng_group_stats group; /* zero without one */
     throng_seal_stats seal;
     throng_udp_stats udp;
     int manifest_error; /* why the last manifest that came was refused; 0: none was */

@@ -5,6 +5,13 @@
 
 /* ---- questions ---- */
 
+/* Only members whom we know ourselves: so nobody can send us to strangers. */
+static bool may_be_asked(throng_group *group, const throng_addr *addr)
+{
+    const group_peer *peer = throng_group_peer(group, addr);
+    return peer && peer->member && !peer->suspect;
+}
+
 static void end_query(throng_group *group, group_query *query, const throng_copies *found, const group_peer *by)
 {
     throng_group_event *event = &group->events[(group->events_first + group->events_count++) % EVENTS_MAX];
@@ -13,8 +20,7 @@ static void end_query(throng_group *group, group_query *query, const throng_copi
     if (found) {
         event->copy = found->copy;
         for (uint32_t i = 0; i < found->count; i++)
-            if (!throng_addr_equal(&found->addrs[i], &group->self) &&
-                !(group->config.public_only && throng_addr_is_private(&found->addrs[i])))
+            if (may_be_asked(group, &found->addrs[i]))
                 event->holders[event->holders_count++] = found->addrs[i];
         if (found->mine && by)
             event->holders[event->holders_count++] = by->addr;
@@ -34,11 +40,12 @@ static void ask_another(throng_group *group, group_query *query)
     query->at = group->now;
 }
 
-static bool is_of_use(const throng_group *group, const group_query *query, const throng_copies *copies,
-                      const group_peer *by)
+static bool is_of_use(throng_group *group, const group_query *query, const throng_copies *copies, const group_peer *by)
 {
-    bool of_use = copies->found && (copies->count > 0 || (copies->mine && by)) &&
-                  (uint64_t)copies->copy.age_s * THRONG_SECOND <= group->config.fresh_for;
+    bool of_use = copies->mine && by;
+    for (uint32_t i = 0; i < copies->count; i++)
+        of_use |= may_be_asked(group, &copies->addrs[i]);
+    of_use &= copies->found && (uint64_t)copies->copy.age_s * THRONG_SECOND <= group->config.fresh_for;
     for (uint32_t i = 0; i < query->wrong_count; i++)
         of_use &= throng_hash_tag(&copies->copy.object) != query->wrong[i];
     return of_use;
