@@ -39,8 +39,8 @@ typedef enum throng_frame {
     THRONG_FRAME_GROUP = 0x13,           /* these three between members of a peer group */
     THRONG_FRAME_FIND = 0x14,
     THRONG_FRAME_COPIES = 0x15,
-    THRONG_FRAME_TRAITS = 0x18,          /* client to seeder */
-    THRONG_FRAME_LANDMARKS = 0x19,       /* seeder to client */
+    THRONG_FRAME_TRAITS = 0x18,    /* client to seeder */
+    THRONG_FRAME_LANDMARKS = 0x19, /* seeder to client */
     THRONG_FRAME_END,
 } throng_frame;
 
