@@ -10,7 +10,7 @@
 #include "../sim/sim.h"
 #include "command.h"
 
-enum { SETTINGS_MAX = 64, OPTION_KEYS = 256, OPTION_SET };
+enum { SETTINGS_MAX = 64, OPTION_KEYS = 256, OPTION_SET, OPTION_THREADS };
 
 typedef struct sim_arguments {
     const char *path;
@@ -18,12 +18,14 @@ typedef struct sim_arguments {
     const char *settings[SETTINGS_MAX];
     size_t settings_count;
     const char *seed;
+    const char *threads;
     bool json;
     bool keys;
 } sim_arguments;
 
 static const struct argp_option options[] = {
     {"seed", 'n', "N", 0, "the run's seed, in place of the scenario's", 0},
+    {"threads", OPTION_THREADS, "N", 0, "processors to use (default all); the result is the same with any number", 0},
     {"json", 'j', NULL, 0, "one line of JSON", 0},
     {"trace", 't', "FILE", 0, "a line for each packet and turn of a client; - is standard output", 0},
     {"set", OPTION_SET, "SECTION.KEY=VALUE", 0, "a key, in place of the scenario's; may be repeated", 0},
@@ -37,6 +39,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     switch (key) {
     case 'n':
         arguments->seed = value;
+        return 0;
+    case OPTION_THREADS:
+        arguments->threads = value;
         return 0;
     case 'j':
         arguments->json = true;
@@ -75,10 +80,18 @@ static const struct argp parser = {
            "docs/SIMULATOR.md tells what scenario files hold and what the model leaves out.",
 };
 
+static int set_option(sim_scenario *scenario, const char *key, const char *value, char error[SIM_ERROR_MAX])
+{
+    char setting[64];
+    if (!value)
+        return 0;
+    snprintf(setting, sizeof setting, "%s=%.40s", key, value);
+    return sim_scenario_set(scenario, setting, error);
+}
+
 static int read_scenario(sim_scenario *scenario, const sim_arguments *arguments)
 {
     char error[SIM_ERROR_MAX];
-    char seed[64];
     if (access(arguments->path, R_OK) < 0) {
         throng_complain("%s: no such scenario can be read", arguments->path);
         return THRONG_EXIT_READ;
@@ -86,10 +99,10 @@ static int read_scenario(sim_scenario *scenario, const sim_arguments *arguments)
     int result = sim_scenario_read(scenario, arguments->path, error);
     for (size_t i = 0; result >= 0 && i < arguments->settings_count; i++)
         result = sim_scenario_set(scenario, arguments->settings[i], error);
-    if (result >= 0 && arguments->seed) {
-        snprintf(seed, sizeof seed, "run.seed=%.40s", arguments->seed);
-        result = sim_scenario_set(scenario, seed, error);
-    }
+    if (result >= 0)
+        result = set_option(scenario, "run.seed", arguments->seed, error);
+    if (result >= 0)
+        result = set_option(scenario, "run.threads", arguments->threads, error);
     if (result >= 0)
         result = sim_scenario_check(scenario, arguments->path, error);
     if (result >= 0)

@@ -16,7 +16,7 @@ static sim_host *any_client(sim_world *w)
     return w->seeder;
 }
 
-void sim_attack_spoof(sim_world *w)
+void sim_attack_spoof(sim_world *w, throng_time at)
 {
     uint8_t payload[256];
     throng_writer writer = throng_writer_on(payload, sizeof payload);
@@ -27,6 +27,5 @@ void sim_attack_spoof(sim_world *w)
     uint32_t victim = w->victims_used++ % SIM_VICTIMS;
     sim_endpoint from = {.slot = SIM_VICTIM_SLOT + victim, .port = SIM_PORT_FIRST};
     w->victims[victim] = (sim_victim){.in = size + SIM_UDP_OVERHEAD + THRONG_SEAL_OVERHEAD};
-    if (sim_wire_forge(w, from, any_client(w)->at, payload, size))
-        sim_put(w, w->now + 1 + (throng_time)sim_rng_exponential(&w->rng, 1e6 / w->scenario.spoof_rate), SIM_SPOOF, 0);
+    sim_wire_forge(w, at, from, any_client(w)->at, payload, size);
 }

@@ -5,106 +5,107 @@
 
 enum { NODE_CHECK_EVERY = 256 };
 
-void sim_check_event(sim_world *w, const sim_event *event)
+void sim_check_event(sim_shard *s, const sim_event *event)
 {
-    if (event->time < w->now)
-        sim_violate(w, "time goes back to %.6f s", (double)event->time / 1e6);
-    const sim_result *r = &w->result;
-    uint64_t ended = r->packets_delivered + r->packets_lost + r->packets_overflowed + r->packets_gone;
-    uint64_t working = w->packets.count - (r->packets_sent - ended);
-    if (r->packets_sent < ended || w->packets.count < r->packets_sent - ended || (working && !w->scenario.verify))
-        sim_violate(w, "%" PRIu64 " packets sent, %" PRIu64 " ended, but %u under way", r->packets_sent, ended,
-                    w->packets.count);
+    uint64_t time = sim_event_time(event);
+    if (time < s->now && (s->w->ordered || sim_event_slot(event) == s->slot_now))
+        sim_violate(s, "time goes back to %.6f s", (double)time / 1e6);
+    const sim_result *r = &s->result;
+    uint64_t in = r->packets_sent + s->taken_over, count = s->packets.count;
+    uint64_t out = r->packets_delivered + r->packets_lost + r->packets_overflowed + r->packets_gone + s->handed_over;
+    if (in < out || count < in - out || (count > in - out && !s->w->scenario.verify))
+        sim_violate(s, "%" PRIu64 " packets came, %" PRIu64 " ended, but %" PRIu64 " are under way", in, out, count);
 }
 
 /* Tit-for-tat (section 3.1.2): beyond what it gave, a peer may owe the tab, or a share of what it gave if that is more.
  */
-static uint64_t given_max(const sim_world *w, uint64_t got)
+static uint64_t given_max(const sim_shard *s, uint64_t got)
 {
-    const throng_node_config *config = &w->scenario.node;
+    const throng_node_config *config = &s->w->scenario.node;
     uint64_t share = got * config->tab_percent / 100;
     return got + (share > config->tab_bytes ? share : config->tab_bytes);
 }
 
-static void check_given(sim_world *w, sim_host *from, const sim_packet *packet)
+static void check_given(sim_shard *s, sim_host *from, const sim_packet *packet)
 {
     from->content_out += packet->body_size;
     if (!from->ledgered)
         return;
-    sim_ledger_entry *entry = sim_ledger_find(&from->ledger, packet->to);
+    sim_ledger_entry *entry = sim_ledger_find(&from->ledger, &s->slabs, packet->to);
     if (!entry) {
-        sim_violate(w, "out of memory");
+        sim_violate(s, "out of memory");
         return;
     }
     entry->given += packet->body_size;
-    if (entry->given > given_max(w, entry->got))
-        sim_violate(w, "tit-for-tat: client %u gave client %u %" PRIu64 " bytes and got %" PRIu64 " from it",
-                    from->at.slot, packet->to.slot, entry->given, entry->got);
+    if (entry->given > given_max(s, entry->got))
+        sim_violate(s, "tit-for-tat: client %u gave client %u %" PRIu64 " bytes and got %" PRIu64 " from it",
+                    from->at.slot, packet->to.slot, (uint64_t)entry->given, (uint64_t)entry->got);
 }
 
 /* A leaking bucket: over any stretch of time T no more than rate x T and the burst leaves. */
-static void check_cap(sim_world *w, const sim_packet *packet)
+static void check_cap(sim_shard *s, const sim_packet *packet)
 {
-    double rate = (double)w->seeder_rate_bps / 8e6; /* bytes a microsecond */
+    sim_server *server = &s->w->server;
+    double rate = (double)server->rate_bps / 8e6; /* bytes a microsecond */
     throng_seed_config config;
     throng_seed_config_default(&config);
     /* What was saved up under an earlier, higher rate may still go out. */
-    double burst = (double)w->scenario.seeder.up_bps / 8e6 * (double)config.burst;
+    double burst = (double)s->w->scenario.seeder.up_bps / 8e6 * (double)config.burst;
     double datagram = THRONG_DATAGRAM_MAX + SIM_UDP_OVERHEAD;
     double allowed = (burst > datagram ? burst : datagram) + datagram;
-    w->cap_debt -= rate * (double)(w->now - w->cap_at);
-    w->cap_debt = (w->cap_debt > 0 ? w->cap_debt : 0) + packet->wire_size;
-    w->cap_at = w->now;
-    if (w->cap_debt > allowed)
-        sim_violate(w, "the seeder is %.0f bytes beyond its cap of %" PRIu64 " bit/s (burst %.0f)", w->cap_debt,
-                    w->seeder_rate_bps, allowed);
+    server->cap_debt -= rate * (double)(s->now - server->cap_at);
+    server->cap_debt = (server->cap_debt > 0 ? server->cap_debt : 0) + packet->wire_size;
+    server->cap_at = s->now;
+    if (server->cap_debt > allowed)
+        sim_violate(s, "the seeder is %.0f bytes beyond its cap of %" PRIu64 " bit/s (burst %.0f)", server->cap_debt,
+                    server->rate_bps, allowed);
 }
 
 /* Whoever never proved an address may get three times what was sent in its name. */
-static void check_victim(sim_world *w, const sim_packet *packet)
+static void check_victim(sim_shard *s, const sim_packet *packet)
 {
-    sim_victim *victim = &w->victims[packet->to.slot % SIM_VICTIMS];
-    victim->out += packet->wire_size;
-    if (victim->out > 3 * victim->in)
-        sim_violate(w, "an unproven address got %u bytes for %u", victim->out, victim->in);
+    sim_victim *victim = &s->w->victims[packet->to.slot - SIM_VICTIM_SLOT];
+    uint32_t out = (victim->out += packet->wire_size);
+    if (out > 3 * victim->in)
+        sim_violate(s, "an unproven address got %u bytes for %u", out, victim->in);
 }
 
-void sim_check_sent(sim_world *w, sim_host *from, const sim_packet *packet)
+void sim_check_sent(sim_shard *s, sim_host *from, const sim_packet *packet)
 {
     if (packet->wire_size > THRONG_DATAGRAM_MAX + SIM_UDP_OVERHEAD)
-        sim_violate(w, "client %u sent a datagram of %u bytes", from->at.slot, packet->wire_size);
+        sim_violate(s, "client %u sent a datagram of %u bytes", from->at.slot, packet->wire_size);
     if (packet->to.slot >= SIM_VICTIM_SLOT)
-        check_victim(w, packet);
-    if (from == w->seeder)
-        check_cap(w, packet);
+        check_victim(s, packet);
+    if (from == s->w->seeder)
+        check_cap(s, packet);
     else if (packet->body_size)
-        check_given(w, from, packet);
+        check_given(s, from, packet);
 }
 
-void sim_check_delivered(sim_world *w, sim_host *to, const sim_packet *packet)
+void sim_check_delivered(sim_shard *s, sim_host *to, const sim_packet *packet)
 {
     if (!packet->body_size)
         return;
     to->content_in += packet->body_size;
-    if (!to->ledgered || to == w->seeder || packet->from.slot == SIM_SEEDER_SLOT)
+    if (!to->ledgered || to == s->w->seeder || packet->from.slot == SIM_SEEDER_SLOT)
         return;
-    sim_ledger_entry *entry = sim_ledger_find(&to->ledger, packet->from);
+    sim_ledger_entry *entry = sim_ledger_find(&to->ledger, &s->slabs, packet->from);
     if (entry)
         entry->got += packet->body_size;
     else
-        sim_violate(w, "out of memory");
+        sim_violate(s, "out of memory");
 }
 
 /* Windows; now and then, for it costs a walk over the neighbours. */
-void sim_check_node(sim_world *w, const sim_host *host)
+void sim_check_node(sim_shard *s, const sim_host *host)
 {
-    if (w->events % NODE_CHECK_EVERY != 0 && !w->options.manual)
+    if (s->events % NODE_CHECK_EVERY != 0 && !s->w->options.manual)
         return;
     throng_node_stats stats;
     throng_node_stats_get(host->node, &stats);
-    const throng_node_config *config = &w->scenario.node;
-    if (stats.neighbours > config->degree_max + w->scenario.objects)
-        sim_violate(w, "client %u has %u neighbours, more than %u", host->at.slot, stats.neighbours,
+    const throng_node_config *config = &s->w->scenario.node;
+    if (stats.neighbours > config->degree_max + s->w->scenario.objects)
+        sim_violate(s, "client %u has %u neighbours, more than %u", host->at.slot, stats.neighbours,
                     config->degree_max);
     uint64_t in_flight = 0;
     throng_neighbour_info info;
@@ -113,7 +114,7 @@ void sim_check_node(sim_world *w, const sim_host *host)
             in_flight += info.in_flight;
     if (config->profile == THRONG_PROFILE_THRONG &&
         (stats.window > config->window_max || in_flight > config->window_max))
-        sim_violate(w, "client %u has %" PRIu64 " chunks in flight in a window of %u, more than %u", host->at.slot,
+        sim_violate(s, "client %u has %" PRIu64 " chunks in flight in a window of %u, more than %u", host->at.slot,
                     in_flight, stats.window, config->window_max);
 }
 
@@ -131,22 +132,21 @@ bool sim_unit_poisoned(const sim_host *host, const sim_object *object, uint32_t 
     return false;
 }
 
-void sim_check_unit(sim_world *w, sim_host *host, const sim_object *object, uint32_t unit)
+void sim_check_unit(sim_shard *s, const sim_host *host, const sim_object *object, uint32_t unit)
 {
-    host->units_told++;
     if (sim_unit_poisoned(host, object, unit))
-        sim_violate(w, "client %u counts unit %u as verified, and it is false", host->at.slot, unit);
+        sim_violate(s, "client %u counts unit %u as verified, and it is false", host->at.slot, unit);
 }
 
-void sim_check_done(sim_world *w, const sim_host *host, const sim_object *object)
+void sim_check_done(sim_shard *s, const sim_host *host, const sim_object *object)
 {
     throng_object_info info;
     if (throng_node_object(host->node, &object->id, &info) < 0 || !info.done)
-        sim_violate(w, "client %u says it is done and does not know its object so", host->at.slot);
+        sim_violate(s, "client %u says it is done and does not know its object so", host->at.slot);
     else if (info.units_verified < object->geometry.metachunks)
-        sim_violate(w, "client %u is done with %u of %u units verified", host->at.slot, info.units_verified,
+        sim_violate(s, "client %u is done with %u of %u units verified", host->at.slot, info.units_verified,
                     object->geometry.metachunks);
     for (uint32_t unit = 0; unit < object->geometry.metachunks; unit++)
         if (sim_unit_poisoned(host, object, unit))
-            sim_violate(w, "client %u is done and unit %u is false", host->at.slot, unit);
+            sim_violate(s, "client %u is done and unit %u is false", host->at.slot, unit);
 }

@@ -1,6 +1,6 @@
 #include "world.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 static uint32_t place(const sim_ledger *ledger, sim_endpoint peer)
 {
@@ -12,41 +12,46 @@ static sim_ledger_entry *probe(const sim_ledger *ledger, sim_endpoint peer)
 {
     for (uint32_t at = place(ledger, peer);; at = (at + 1) & (ledger->size - 1)) {
         sim_ledger_entry *entry = &ledger->entries[at];
-        if (!entry->peer.port || (entry->peer.slot == peer.slot && entry->peer.port == peer.port))
+        if (!entry->port || (entry->slot == peer.slot && entry->port == peer.port))
             return entry;
     }
 }
 
-static bool grow(sim_ledger *ledger)
+static bool grow(sim_ledger *ledger, sim_slabs *slabs)
 {
     sim_ledger larger = {.size = ledger->size ? ledger->size * 2 : 8, .count = ledger->count};
-    larger.entries = calloc(larger.size, sizeof *larger.entries);
+    size_t bytes = larger.size * sizeof *larger.entries;
+    larger.entries = sim_slabs_resize(slabs, NULL, 0, bytes);
     if (!larger.entries)
         return false;
-    for (uint32_t i = 0; i < ledger->size; i++)
-        if (ledger->entries[i].peer.port)
-            *probe(&larger, ledger->entries[i].peer) = ledger->entries[i];
-    free(ledger->entries);
+    memset(larger.entries, 0, bytes);
+    for (uint32_t i = 0; i < ledger->size; i++) {
+        const sim_ledger_entry *entry = &ledger->entries[i];
+        if (entry->port)
+            *probe(&larger, (sim_endpoint){.slot = entry->slot, .port = entry->port}) = *entry;
+    }
+    sim_ledger_free(ledger, slabs);
     *ledger = larger;
     return true;
 }
 
-/* The entry of `peer`, made if there is none; NULL if memory ran out. */
-sim_ledger_entry *sim_ledger_find(sim_ledger *ledger, sim_endpoint peer)
+sim_ledger_entry *sim_ledger_find(sim_ledger *ledger, sim_slabs *slabs, sim_endpoint peer)
 {
-    if (ledger->count * 4 >= ledger->size * 3 && !grow(ledger))
+    if (ledger->count * 4 >= ledger->size * 3 && !grow(ledger, slabs))
         return NULL;
     sim_ledger_entry *entry = probe(ledger, peer);
-    if (!entry->peer.port) {
-        entry->peer = peer;
+    if (!entry->port) {
+        entry->port = peer.port;
+        entry->slot = peer.slot & ((1u << SIM_SLOT_BITS) - 1);
         ledger->count++;
     }
     return entry;
 }
 
-void sim_ledger_free(sim_ledger *ledger)
+void sim_ledger_free(sim_ledger *ledger, sim_slabs *slabs)
 {
-    free(ledger->entries);
+    if (ledger->entries)
+        sim_slabs_resize(slabs, ledger->entries, sim_ledger_memory(ledger), 0);
     *ledger = (sim_ledger){0};
 }
 

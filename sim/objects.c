@@ -16,7 +16,7 @@ static void fake_hash(uint8_t hash[THRONG_HASH_SIZE], uint32_t object, uint32_t 
 
 static int make_hashes(sim_world *w, sim_object *object)
 {
-    int result = throng_hashes_new(&object->hashes, &w->alloc, &object->geometry, NULL);
+    int result = throng_hashes_new(&object->hashes, &w->shards[0]->alloc, &object->geometry, NULL);
     for (uint32_t unit = 0; result >= 0 && unit < object->geometry.units; unit++) {
         uint8_t hash[THRONG_HASH_SIZE];
         fake_hash(hash, object->index, unit);

@@ -4,15 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-void sim_packets_init(sim_packets *packets)
+_Static_assert(sizeof(sim_packet) == 24, "a packet's head is not padded");
+
+void sim_packets_init(sim_packets *packets, sim_slabs *slabs)
 {
     memset(packets, 0, sizeof *packets);
+    packets->slabs = slabs;
 }
 
 void sim_packets_free(sim_packets *packets)
 {
-    for (uint32_t i = 0; i < packets->blocks_count; i++)
-        free(packets->blocks[i]);
     free(packets->blocks);
     memset(packets, 0, sizeof *packets);
 }
@@ -27,7 +28,9 @@ static bool add_block(sim_packets *packets)
         packets->blocks = blocks;
         packets->blocks_size = size;
     }
-    uint8_t *block = malloc((size_t)SIM_GRAINS_BLOCK * SIM_GRAIN);
+    if (packets->blocks_count == (1u << SIM_PACKET_BITS) / SIM_GRAINS_BLOCK)
+        return false;
+    uint8_t *block = sim_slabs_keep(packets->slabs, (size_t)SIM_GRAINS_BLOCK * SIM_GRAIN);
     if (!block)
         return false;
     /* Number 0 stays unused: it means none. */

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "slabs.h"
+
 typedef enum sim_packet_kind {
     SIM_PACKET_UDP, /* of the core */
     SIM_PACKET_SYN, /* of the HTTP request that comes before */
@@ -15,8 +17,9 @@ typedef enum sim_packet_kind {
     SIM_PACKET_WORK,       /* not a packet: work of a node that takes time */
 } sim_packet_kind;
 
-/* Who sends and gets: a slot, and the port that tells apart those who use it in turn. */
-typedef struct sim_endpoint {
+/* Who sends and gets: a slot, and the port that tells apart those who use it in turn. There are dozens of packets for
+ * each client, so nothing here is padded. */
+typedef struct __attribute__((packed, aligned(2))) sim_endpoint {
     uint32_t slot;
     uint16_t port;
 } sim_endpoint;
@@ -28,16 +31,17 @@ typedef struct sim_packet {
     uint16_t wire_size; /* with IP and UDP headers and seal */
     uint16_t head_size;
     uint16_t body_size; /* of content, which is not stored */
-    uint8_t kind;
+    uint8_t kind : 7;
+    uint8_t poisoned : 1;
     uint8_t grains;
-    bool poisoned;
     uint8_t head[];
 } sim_packet;
 
-enum { SIM_GRAIN = 32, SIM_GRAINS_BLOCK = 65536, SIM_GRAINS_MAX = 64 };
+enum { SIM_GRAIN = 8, SIM_GRAINS_BLOCK = 32768, SIM_GRAINS_MAX = 160, SIM_PACKET_BITS = 28 };
 
-/* Blocks of grains of 32 bytes; a packet is named by its first. */
+/* Blocks of grains of 8 bytes; a packet is named by its first. */
 typedef struct sim_packets {
+    sim_slabs *slabs;
     uint8_t **blocks;
     uint32_t blocks_count;
     uint32_t blocks_size;
@@ -46,7 +50,8 @@ typedef struct sim_packets {
     uint32_t count;
 } sim_packets;
 
-void sim_packets_init(sim_packets *packets);
+/* Blocks come from `slabs` and stay there. */
+void sim_packets_init(sim_packets *packets, sim_slabs *slabs);
 void sim_packets_free(sim_packets *packets);
 /* A packet with room for head_size bytes of head, zeroed but for the head. Returns its number, 0 if memory ran out. */
 uint32_t sim_packets_new(sim_packets *packets, uint32_t head_size);

@@ -6,25 +6,28 @@
 
 enum { STABLE_WINDOW_S = 10 };
 
-static void sample_add(sim_world *w, sim_samples *samples, double value)
+static bool has_room(sim_samples *samples, uint32_t count)
 {
-    if (samples->count == samples->size) {
-        uint32_t size = samples->size ? samples->size * 2 : 256;
-        float *values = realloc(samples->values, size * sizeof *values);
-        if (!values) {
-            sim_violate(w, "out of memory");
-            return;
-        }
-        samples->values = values;
-        samples->size = size;
-    }
-    samples->values[samples->count++] = (float)value;
+    if (count <= samples->size)
+        return true;
+    uint32_t size = samples->size * 2 > count ? samples->size * 2 : count + 256;
+    float *values = realloc(samples->values, size * sizeof *values);
+    if (!values)
+        return false;
+    samples->values = values;
+    samples->size = size;
+    return true;
 }
 
-void sim_result_time(sim_world *w, const sim_host *host)
+void sim_result_time(sim_shard *s, const sim_host *host)
 {
-    if (host->measured)
-        sample_add(w, &w->times[host->role], (double)(host->done_at - host->born_at) / 1e6);
+    sim_samples *samples = &s->times[host->role];
+    if (!host->measured)
+        return;
+    if (has_room(samples, samples->count + 1))
+        samples->values[samples->count++] = (float)((double)(host->done_at - host->born_at) / 1e6);
+    else
+        sim_violate(s, "out of memory");
 }
 
 static void add_node_stats(throng_node_stats *sum, const throng_node_stats *one)
@@ -70,17 +73,26 @@ static void add_node(const sim_world *w, const sim_host *host, sim_result *r)
     }
 }
 
-void sim_result_node(sim_world *w, const sim_host *host)
+void sim_result_node(sim_shard *s, const sim_host *host)
 {
-    add_node(w, host, &w->result);
+    add_node(s->w, host, &s->result);
     if (host->node)
-        w->left_nodes++;
+        s->left_nodes++;
+}
+
+static uint64_t memory_of(const sim_shard *s)
+{
+    uint64_t bytes = sizeof *s + s->core_bytes + sim_queue_memory(&s->queue) + sim_packets_memory(&s->packets);
+    for (uint32_t i = 0; i < s->w->shards_count; i++)
+        bytes += sizeof *s->out + s->out[i].room;
+    return bytes + s->leavers.size * sizeof *s->leavers.list;
 }
 
 static uint64_t memory_now(const sim_world *w)
 {
-    uint64_t bytes = w->core_bytes + sim_queue_memory(&w->queue) + sim_packets_memory(&w->packets);
-    bytes += (uint64_t)w->slots_size * (sizeof *w->hosts + sizeof *w->ports + sizeof *w->next_free);
+    uint64_t bytes = (uint64_t)w->slots_size * (sizeof *w->hosts + sizeof *w->places + sizeof *w->next_free);
+    for (uint32_t i = 0; i < w->shards_count; i++)
+        bytes += memory_of(w->shards[i]);
     for (uint32_t slot = 0; slot < w->slots; slot++)
         if (w->hosts[slot])
             bytes += sizeof **w->hosts + sim_ledger_memory(&w->hosts[slot]->ledger) +
@@ -88,38 +100,58 @@ static uint64_t memory_now(const sim_world *w)
     return bytes;
 }
 
+static uint64_t events_of(const sim_world *w)
+{
+    uint64_t events = 0;
+    for (uint32_t i = 0; i < w->shards_count; i++)
+        events += w->shards[i]->events;
+    return events;
+}
+
+static uint32_t incomplete_of(const sim_world *w)
+{
+    int64_t incomplete = 0; /* a shard's part may be less than none: of clients it never saw, none */
+    for (uint32_t i = 0; i < w->shards_count; i++)
+        incomplete += w->shards[i]->incomplete;
+    return (uint32_t)incomplete;
+}
+
 static void show_progress(const sim_world *w)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     double wall = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - w->started_s;
-    fprintf(w->options.progress, "\r\033[K%.0f of %.0f s, %u clients, %.1f M events, %.2f M/s", (double)w->now / 1e6,
-            (double)w->end_at / 1e6, w->clients, (double)w->events / 1e6, (double)w->events / 1e6 / (wall + 1e-9));
+    double events = (double)events_of(w) / 1e6;
+    fprintf(w->options.progress, "\r\033[K%.0f of %.0f s, %u clients, %.1f M events, %.2f M/s",
+            (double)w->sample_at / 1e6, (double)w->end_at / 1e6, w->clients, events, events / (wall + 1e-9));
     fflush(w->options.progress);
 }
 
 /* Once a second: how many are incomplete, and how much memory all take when they are most. */
 void sim_result_sample(sim_world *w)
 {
+    uint32_t incomplete = incomplete_of(w);
     if (w->pool_count == w->pool_size && w->pool_count < SIM_POOL_SAMPLES_MAX) {
         uint32_t size = w->pool_size ? w->pool_size * 2 : 256;
         uint32_t *pool = realloc(w->pool, size * sizeof *pool);
         if (!pool) {
-            sim_violate(w, "out of memory");
+            sim_violate(w->shards[0], "out of memory");
             return;
         }
         w->pool = pool;
         w->pool_size = size;
     }
     if (w->pool_count < w->pool_size)
-        w->pool[w->pool_count++] = w->incomplete;
-    sim_result *r = &w->result;
-    r->pool_max = w->incomplete > r->pool_max ? w->incomplete : r->pool_max;
+        w->pool[w->pool_count++] = incomplete;
+    sim_result *r = &w->sampled;
+    r->pool_max = incomplete > r->pool_max ? incomplete : r->pool_max;
     r->peers_max = w->clients > r->peers_max ? w->clients : r->peers_max;
     uint64_t memory = memory_now(w);
     if (memory > r->memory_max) {
         r->memory_max = memory;
-        r->memory_nodes_max = w->core_bytes;
+        r->memory_nodes_max = 0;
+        for (uint32_t i = 0; i < w->shards_count; i++)
+            r->memory_nodes_max += w->shards[i]->core_bytes;
     }
     if (w->options.progress)
         show_progress(w);
@@ -172,42 +204,89 @@ static double pool_mean(const sim_world *w)
     return to > from ? sum / (to - from) : 0;
 }
 
+static void add_shard(sim_result *sum, const sim_shard *s)
+{
+    const sim_result *one = &s->result;
+    sum->events += s->events;
+    sum->trace_hash += s->trace;
+    sum->arrived += one->arrived;
+    sum->completed += one->completed;
+    sum->stuck += one->stuck;
+    sum->impatient += one->impatient;
+    sum->content_discarded += one->content_discarded;
+    sum->datagram_bytes += one->datagram_bytes;
+    sum->http_bytes += one->http_bytes;
+    sum->seeder_sent_bytes += one->seeder_sent_bytes;
+    if (one->upload_ratio_worst > sum->upload_ratio_worst)
+        sum->upload_ratio_worst = one->upload_ratio_worst;
+    sum->packets_sent += one->packets_sent;
+    sum->packets_delivered += one->packets_delivered;
+    sum->packets_lost += one->packets_lost;
+    sum->packets_overflowed += one->packets_overflowed;
+    sum->packets_gone += one->packets_gone;
+    sum->packets_under_way += s->packets.count;
+    add_node_stats(&sum->nodes, &one->nodes);
+}
+
+static sim_times summarise_role(const sim_world *w, sim_role role)
+{
+    sim_samples all = {0};
+    for (uint32_t i = 0; i < w->shards_count; i++) {
+        const sim_samples *some = &w->shards[i]->times[role];
+        if (some->count && has_room(&all, all.count + some->count)) {
+            memcpy(all.values + all.count, some->values, some->count * sizeof *all.values);
+            all.count += some->count;
+        }
+    }
+    sim_times times = summarise(&all);
+    free(all.values);
+    return times;
+}
+
+/* Means over nodes, of what `nodes` has the sums. */
+static void take_means(const sim_world *w, sim_result *r)
+{
+    uint64_t nodes = 0, joined = 0, join_sum = 0;
+    for (uint32_t i = 0; i < w->shards_count; i++) {
+        nodes += w->shards[i]->left_nodes;
+        joined += w->shards[i]->joined;
+        join_sum += w->shards[i]->join_sum;
+    }
+    nodes = nodes ? nodes : 1;
+    r->nodes.window = (uint32_t)(r->nodes.window / nodes);
+    r->nodes.neighbours = (uint32_t)(r->nodes.neighbours / nodes);
+    r->nodes.rtt /= nodes;
+    r->join_mean_s = joined ? (double)join_sum / 1e6 / (double)joined : 0;
+}
+
 void sim_world_result(sim_world *w, sim_result *ret)
 {
-    sim_result r = w->result;
-    for (uint32_t slot = 1; slot < w->slots; slot++)
-        if (w->hosts[slot])
-            add_node(w, w->hosts[slot], &r);
+    sim_result r = w->sampled;
+    for (uint32_t i = 0; i < w->shards_count; i++)
+        add_shard(&r, w->shards[i]);
+    for (uint32_t slot = 0; slot < w->slots; slot++)
+        if (w->hosts[slot]) {
+            r.trace_hash += sim_trace_of(w->hosts[slot]);
+            if (slot != SIM_SEEDER_SLOT)
+                add_node(w, w->hosts[slot], &r);
+        }
     r.content_from_seeder = r.nodes.content_from_seeder;
     r.content_from_peers = r.nodes.content_from_peers;
     r.content_duplicate = r.nodes.content_duplicate;
-    r.unfinished = w->incomplete;
-    r.packets_under_way = w->packets.count;
-    r.virtual_s = (double)w->now / 1e6;
+    r.unfinished = incomplete_of(w);
+    r.virtual_s = (double)sim_world_now(w) / 1e6;
     r.wall_s = w->wall_s;
-    r.events = w->events;
-    r.trace_hash = w->trace_hash;
-    r.measured = summarise(&w->times[SIM_HONEST]);
-    r.leeches = summarise(&w->times[SIM_LEECH]);
-    r.poisoners = summarise(&w->times[SIM_POISONER]);
-    r.join_mean_s = w->joined ? w->join_sum_s / (double)w->joined : 0;
-    r.seeder_line_bytes = (uint64_t)((double)w->scenario.seeder.up_bps / 8e6 * (double)w->now);
-    uint64_t nodes = w->left_nodes ? w->left_nodes : 1;
-    r.nodes.window = (uint32_t)(r.nodes.window / nodes);
-    r.nodes.neighbours = (uint32_t)(r.nodes.neighbours / nodes);
-    r.nodes.rtt /= nodes;
+    r.measured = summarise_role(w, SIM_HONEST);
+    r.leeches = summarise_role(w, SIM_LEECH);
+    r.poisoners = summarise_role(w, SIM_POISONER);
+    r.seeder_line_bytes = (uint64_t)((double)w->scenario.seeder.up_bps / 8e6 * (double)sim_world_now(w));
+    take_means(w, &r);
     r.pool = w->pool;
     r.pool_samples = w->pool_count;
     r.pool_mean = pool_mean(w);
     r.pool_stabilised_s = stabilised(w);
-    if (w->seed)
-        throng_seed_stats_get(w->seed, &r.seed);
+    r.seed = w->shards[0]->result.seed;
+    if (w->server.seed)
+        throng_seed_stats_get(w->server.seed, &r.seed);
     *ret = r;
-}
-
-void sim_result_free(sim_world *w)
-{
-    for (size_t i = 0; i < sizeof w->times / sizeof *w->times; i++)
-        free(w->times[i].values);
-    free(w->pool);
 }

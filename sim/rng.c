@@ -2,37 +2,18 @@
 
 #include <math.h>
 
-static uint64_t splitmix(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
-
-static uint64_t rotate(uint64_t x, int by)
-{
-    return x << by | x >> (64 - by);
-}
-
 void sim_rng_seed(sim_rng *rng, uint64_t seed)
 {
-    for (int i = 0; i < 4; i++)
-        rng->s[i] = splitmix(&seed);
+    rng->state = seed;
+    rng->state = sim_rng_next(rng); /* neighbouring seeds begin far apart */
 }
 
 uint64_t sim_rng_next(sim_rng *rng)
 {
-    uint64_t *s = rng->s;
-    uint64_t result = rotate(s[1] * 5, 7) * 9;
-    uint64_t t = s[1] << 17;
-    s[2] ^= s[0];
-    s[3] ^= s[1];
-    s[1] ^= s[2];
-    s[0] ^= s[3];
-    s[2] ^= t;
-    s[3] = rotate(s[3], 45);
-    return result;
+    uint64_t z = rng->state += 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
 }
 
 double sim_rng_unit(sim_rng *rng)

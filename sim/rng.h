@@ -1,11 +1,11 @@
-/* The simulator's only randomness: xoshiro256** (Blackman and Vigna, 2018), seeded by splitmix64. */
+/* The simulator's only randomness: splitmix64 (Steele, Lea and Flood, 2014). Small: each host has dice of its own. */
 #ifndef SIM_RNG_H
 #define SIM_RNG_H
 
 #include <stdint.h>
 
 typedef struct sim_rng {
-    uint64_t s[4];
+    uint64_t state;
 } sim_rng;
 
 void sim_rng_seed(sim_rng *rng, uint64_t seed);

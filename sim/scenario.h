@@ -29,6 +29,7 @@ typedef struct sim_class {
 typedef struct sim_scenario {
     char name[SIM_NAME_MAX];
     uint64_t seed;
+    uint64_t threads; /* 0: as many as there are processors. The result is the same with any number */
 
     uint64_t object_size;
     uint64_t chunk_size;

@@ -19,6 +19,8 @@ const scenario_key sim_keys[] = {
     {"arrivals", "spread", SCENARIO_TIME, IN(arrivals_spread), 0, HOUR, NULL, "time over which they come (once, pool)"},
 
     {"run", "seed", SCENARIO_COUNT, IN(seed), 0, 9e15, NULL, "same seed, same trace"},
+    {"run", "threads", SCENARIO_COUNT, IN(threads), 0, 64, NULL,
+     "processors to use, which change nothing but how long it takes; 0: all"},
     {"run", "duration", SCENARIO_TIME, IN(duration), 1, 24 * HOUR, NULL, "arrivals stop then"},
     {"run", "warmup", SCENARIO_TIME, IN(warmup), 0, 24 * HOUR, NULL, "who arrives before is not measured"},
     {"run", "drain", SCENARIO_TIME, IN(drain), 0, 24 * HOUR, NULL,

@@ -11,166 +11,175 @@ enum { RATE_INTERVAL_MS = 50 };
 #define SEEDER_LEAST 0.05 /* of the line, whatever HTTP takes */
 #define TCP_IP_HEADERS 40
 
-static void set_rate(sim_world *w)
+static void set_rate(sim_shard *s)
 {
-    const sim_scenario *s = &w->scenario;
-    uint64_t rate = s->seeder_rate_bps;
+    sim_server *server = &s->w->server;
+    uint64_t rate = s->w->scenario.seeder_rate_bps;
     if (!rate) {
-        double up = (double)s->seeder.up_bps;
-        w->http_level *= exp(-(double)(w->now - w->http_at) / HTTP_FADE_US);
-        w->http_at = w->now;
-        double left = up * LINE_SHARE - w->http_level * 8e6 / HTTP_FADE_US;
+        double up = (double)s->w->scenario.seeder.up_bps;
+        server->http_level *= exp(-(double)(s->now - server->http_at) / HTTP_FADE_US);
+        server->http_at = s->now;
+        double left = up * LINE_SHARE - server->http_level * 8e6 / HTTP_FADE_US;
         rate = (uint64_t)(left > up * SEEDER_LEAST ? left : up * SEEDER_LEAST);
     }
-    if (rate == w->seeder_rate_bps)
+    if (rate == server->rate_bps)
         return;
     /* What is owed so far was owed at the old rate. */
-    w->cap_debt -= (double)w->seeder_rate_bps / 8e6 * (double)(w->now - w->cap_at);
-    w->cap_debt = w->cap_debt > 0 ? w->cap_debt : 0;
-    w->cap_at = w->now;
-    w->seeder_rate_bps = rate;
-    throng_seed_set_rate(w->seed, w->now, rate);
+    server->cap_debt -= (double)server->rate_bps / 8e6 * (double)(s->now - server->cap_at);
+    server->cap_debt = server->cap_debt > 0 ? server->cap_debt : 0;
+    server->cap_at = s->now;
+    server->rate_bps = rate;
+    throng_seed_set_rate(server->seed, s->now, rate);
 }
 
-static void http_sent(sim_world *w, uint32_t bytes)
+static void http_sent(sim_shard *s, uint32_t bytes)
 {
-    if (w->seed)
-        set_rate(w);
-    w->http_level += bytes;
-    w->result.http_bytes += bytes;
+    sim_server *server = &s->w->server;
+    if (server->seed)
+        set_rate(s);
+    server->http_level += bytes;
+    s->result.http_bytes += bytes;
 }
 
-static void drain(sim_world *w)
+static void drain(sim_shard *s)
 {
+    sim_server *server = &s->w->server;
     throng_datagram datagram;
-    while (throng_seed_poll_send(w->seed, w->now, &datagram)) {
-        w->result.seeder_sent_bytes +=
+    while (throng_seed_poll_send(server->seed, s->now, &datagram)) {
+        s->result.seeder_sent_bytes +=
             (uint64_t)datagram.head_size + datagram.body_size + SIM_UDP_OVERHEAD + THRONG_SEAL_OVERHEAD;
-        sim_wire_send_datagram(w, w->seeder, &datagram);
+        sim_wire_send_datagram(s, s->w->seeder, &datagram);
     }
-    throng_time next = throng_seed_next_deadline(w->seed);
-    if (next != THRONG_NEVER && next <= w->now) {
-        next = w->now + 1;
-        if (++w->seeder->idle_ticks > SIM_IDLE_TICKS_MAX)
-            sim_violate(w, "the seeder's deadline does not move on");
+    throng_time next = throng_seed_next_deadline(server->seed);
+    if (next != THRONG_NEVER && next <= s->now) {
+        next = s->now + 1;
+        if (++s->w->seeder->idle_ticks > SIM_IDLE_TICKS_MAX)
+            sim_violate(s, "the seeder's deadline does not move on");
     } else {
-        w->seeder->idle_ticks = 0;
+        s->w->seeder->idle_ticks = 0;
     }
-    if (next < w->seeder->tick_at || w->seeder->tick_at <= w->now) {
-        w->seeder->tick_at = next;
+    if (next < s->w->seeder->tick_at || s->w->seeder->tick_at <= s->now) {
+        s->w->seeder->tick_at = next;
         if (next != THRONG_NEVER)
-            sim_put(w, next, SIM_SEED_TICK, 0);
+            sim_put(s, next, SIM_SEED_TICK, SIM_SEEDER_SLOT, 0);
     }
 }
 
-void sim_seeder_tick(sim_world *w)
+void sim_seeder_tick(sim_shard *s)
 {
-    if (!w->seed || w->seeder->tick_at != w->now)
+    sim_server *server = &s->w->server;
+    if (!server->seed || s->w->seeder->tick_at != s->now)
         return;
-    if (throng_seed_next_deadline(w->seed) <= w->now)
-        throng_seed_tick(w->seed, w->now);
-    drain(w);
+    if (throng_seed_next_deadline(server->seed) <= s->now)
+        throng_seed_tick(server->seed, s->now);
+    drain(s);
 }
 
-void sim_seeder_rate(sim_world *w)
+void sim_seeder_rate(sim_shard *s)
 {
-    if (!w->seed)
+    if (!s->w->server.seed)
         return;
-    set_rate(w);
-    drain(w);
-    sim_put(w, w->now + RATE_INTERVAL_MS * THRONG_MS, SIM_SEED_RATE, 0);
+    set_rate(s);
+    drain(s);
+    sim_put(s, s->now + RATE_INTERVAL_MS * THRONG_MS, SIM_SEED_RATE, SIM_SEEDER_SLOT, 0);
 }
 
-static int start(sim_world *w)
+static int start(sim_shard *s)
 {
+    sim_server *server = &s->w->server;
     throng_seed_config config;
     throng_seed_config_default(&config);
-    sim_rng_bytes(&w->rng, config.entropy, sizeof config.entropy);
+    sim_rng_bytes(&s->w->seeder->rng, config.entropy, sizeof config.entropy);
     memset(config.token_key, SIM_TOKEN_KEY, sizeof config.token_key);
-    config.rate_bps = w->scenario.seeder.up_bps;
-    w->seeder_rate_bps = config.rate_bps;
-    int result = throng_seed_new(&w->seed, &config, &w->alloc);
-    for (uint32_t i = 0; result >= 0 && i < w->scenario.objects; i++) {
-        sim_object *object = &w->objects[i];
-        result = throng_seed_add(w->seed, w->now, &object->id, object->manifest, object->manifest_size, object->hashes,
-                                 object);
+    config.rate_bps = s->w->scenario.seeder.up_bps;
+    server->rate_bps = config.rate_bps;
+    int result = throng_seed_new(&server->seed, &config, &s->alloc);
+    for (uint32_t i = 0; result >= 0 && i < s->w->scenario.objects; i++) {
+        sim_object *object = &s->w->objects[i];
+        result = throng_seed_add(server->seed, s->now, &object->id, object->manifest, object->manifest_size,
+                                 object->hashes, object);
     }
     if (result < 0)
         return result;
-    set_rate(w);
-    if (!w->scenario.seeder_rate_bps)
-        sim_put(w, w->now + RATE_INTERVAL_MS * THRONG_MS, SIM_SEED_RATE, 0);
+    set_rate(s);
+    if (!s->w->scenario.seeder_rate_bps)
+        sim_put(s, s->now + RATE_INTERVAL_MS * THRONG_MS, SIM_SEED_RATE, SIM_SEEDER_SLOT, 0);
     return 0;
 }
 
 int sim_seeder_init(sim_world *w)
 {
-    w->seeder = sim_host_new(w);
-    if (!w->seeder)
+    uint32_t slot;
+    sim_place *place = sim_place_take(w, &slot);
+    if (!place)
         return THRONG_ERR_NO_MEMORY;
-    w->seeder->x = w->seeder->y = 0.5F;
-    return start(w);
+    *place = (sim_place){.x = 0.5F, .y = 0.5F, .port = SIM_PORT_FIRST};
+    sim_shard *s = sim_shard_of(w, slot);
+    w->seeder = sim_host_new(s, slot);
+    return w->seeder ? start(s) : THRONG_ERR_NO_MEMORY;
 }
 
-int sim_seeder_return(sim_world *w)
+int sim_seeder_return(sim_shard *s)
 {
-    if (w->seed)
+    if (s->w->server.seed)
         return 0;
-    int result = start(w);
+    int result = start(s);
     if (result < 0)
-        sim_violate(w, "the seeder can't return: %s", throng_error_text(result));
+        sim_violate(s, "the seeder can't return: %s", throng_error_text(result));
     return result;
 }
 
-void sim_seeder_die(sim_world *w)
+void sim_seeder_die(sim_shard *s)
 {
-    if (!w->seed)
+    sim_server *server = &s->w->server;
+    if (!server->seed)
         return;
-    throng_seed_stats_get(w->seed, &w->result.seed);
-    throng_seed_free(w->seed);
-    w->seed = NULL;
-    w->seeder->tick_at = THRONG_NEVER;
+    throng_seed_stats_get(server->seed, &s->result.seed);
+    throng_seed_free(server->seed);
+    server->seed = NULL;
+    s->w->seeder->tick_at = THRONG_NEVER;
 }
 
-static uint32_t directions_wire_size(const sim_world *w, uint32_t peers)
+static uint32_t directions_wire_size(const sim_shard *s, uint32_t peers)
 {
     /* throng/directions.h: 78 bytes and 6 for each IPv4 peer, in base64url behind "throng:". */
     uint32_t bytes = 78 + 6 * peers;
-    return (uint32_t)w->scenario.join_http_bytes + TCP_IP_HEADERS + 7 + (bytes * 4 + 2) / 3;
+    return (uint32_t)s->w->scenario.join_http_bytes + TCP_IP_HEADERS + 7 + (bytes * 4 + 2) / 3;
 }
 
-static void answer_get(sim_world *w, const sim_packet *packet)
+static void answer_get(sim_shard *s, const sim_packet *packet)
 {
     throng_addr addrs[THRONG_DIRECTIONS_PEERS_MAX];
     sim_endpoint peers[THRONG_DIRECTIONS_PEERS_MAX];
     uint32_t object;
     memcpy(&object, packet->head, sizeof object);
-    uint32_t count =
-        throng_seed_peers(w->seed, w->now, &w->objects[object].id, addrs, (uint32_t)w->scenario.join_peers);
+    uint32_t count = throng_seed_peers(s->w->server.seed, s->now, &s->w->objects[object].id, addrs,
+                                       (uint32_t)s->w->scenario.join_peers);
     for (uint32_t i = 0; i < count; i++)
         peers[i] = sim_endpoint_of(&addrs[i]);
-    uint32_t size = directions_wire_size(w, count);
-    http_sent(w, size);
-    sim_wire_send(w, w->seeder, packet->from, SIM_PACKET_DIRECTIONS, size, peers, count * sizeof *peers);
+    uint32_t size = directions_wire_size(s, count);
+    http_sent(s, size);
+    sim_wire_send(s, s->w->seeder, packet->from, SIM_PACKET_DIRECTIONS, size, peers, count * sizeof *peers);
 }
 
-void sim_seeder_packet(sim_world *w, const sim_packet *packet)
+void sim_seeder_packet(sim_shard *s, const sim_packet *packet)
 {
-    if (!w->seed)
+    sim_server *server = &s->w->server;
+    if (!server->seed)
         return;
     if (packet->kind == SIM_PACKET_SYN) {
-        http_sent(w, SIM_TCP_BARE);
-        sim_wire_send(w, w->seeder, packet->from, SIM_PACKET_SYN_ACK, SIM_TCP_BARE, NULL, 0);
+        http_sent(s, SIM_TCP_BARE);
+        sim_wire_send(s, s->w->seeder, packet->from, SIM_PACKET_SYN_ACK, SIM_TCP_BARE, NULL, 0);
     } else if (packet->kind == SIM_PACKET_GET) {
-        answer_get(w, packet);
+        answer_get(s, packet);
     } else {
         throng_addr from = sim_addr(packet->from);
         uint32_t size;
-        const uint8_t *payload = sim_wire_payload(w, packet, &size);
-        uint32_t unix_s = SIM_UNIX_START_S + (uint32_t)(w->now / THRONG_SECOND);
-        int result = throng_seed_recv(w->seed, w->now, unix_s, packet->sender_id, &from, payload, size);
+        const uint8_t *payload = sim_wire_payload(s, packet, &size);
+        uint32_t unix_s = SIM_UNIX_START_S + (uint32_t)(s->now / THRONG_SECOND);
+        int result = throng_seed_recv(server->seed, s->now, unix_s, packet->sender_id, &from, payload, size);
         if (throng_error_classify(result) == THRONG_CLASS_FATAL)
-            sim_violate(w, "the seeder broke: %s", throng_error_text(result));
-        drain(w);
+            sim_violate(s, "the seeder broke: %s", throng_error_text(result));
+        drain(s);
     }
 }

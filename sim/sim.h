@@ -61,7 +61,7 @@ typedef struct sim_result {
     throng_seed_stats seed;
 } sim_result;
 
-/* What a test wants to see or bend. Any may be NULL. */
+/* What a test wants to see or bend. Any may be NULL. With one, a run takes one thread. */
 typedef enum sim_moment { SIM_SENT, SIM_DELIVERED, SIM_LOST } sim_moment;
 struct sim_packet;
 struct sim_host;
@@ -73,9 +73,11 @@ typedef struct sim_hooks {
 } sim_hooks;
 
 typedef struct sim_options {
-    FILE *trace;    /* a line for each packet and event of a client; NULL: none */
+    FILE *trace;    /* a line for each packet and event of a client; NULL: none. Takes one thread */
     FILE *progress; /* a line each virtual second, rewritten; NULL: none */
     sim_hooks hooks;
+    uint32_t threads;      /* 0: as the scenario says. The result is the same with any number */
+    uint32_t share_least;  /* stretches with fewer events than this are left to one thread; 0: as was measured best */
     bool manual;           /* nobody arrives but by sim_world_arrive */
     uint32_t ledger_every; /* tit-for-tat is checked for one client in so many; 0 is taken as 1 */
 } sim_options;
@@ -83,9 +85,14 @@ typedef struct sim_options {
 /* THRONG_ERR_NO_MEMORY. */
 int sim_world_new(sim_world **ret, const sim_scenario *scenario, const sim_options *options);
 void sim_world_free(sim_world *world);
-/* The next event. False at the end of the run, or when an invariant failed. */
+/* The next event; in a world that is looked on (trace, hooks, manual) those of all hosts come by time. False at the end
+ * of the run, or when an invariant failed. */
 bool sim_world_step(sim_world *world);
-/* All of them. 0; THRONG_ERR_INTERNAL if an invariant failed, and sim_world_violation tells. */
+/* The time of the next event of a world that is looked on; UINT64_MAX at the end of the run. */
+uint64_t sim_world_next_time(sim_world *world);
+/* Of the latest event yet. */
+throng_time sim_world_now(const sim_world *world);
+/* All events. 0; THRONG_ERR_INTERNAL if an invariant failed, and sim_world_violation tells. */
 int sim_world_run(sim_world *world);
 /* NULL while every invariant holds. */
 const char *sim_world_violation(const sim_world *world);

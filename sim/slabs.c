@@ -37,6 +37,14 @@ static int new_slab(sim_slabs *slabs)
     return 0;
 }
 
+void *sim_slabs_keep(sim_slabs *slabs, size_t size)
+{
+    if ((size_t)(slabs->end - slabs->at) < size && new_slab(slabs) < 0)
+        return NULL;
+    slabs->at += size;
+    return slabs->at - size;
+}
+
 static void *take(sim_slabs *slabs, size_t size)
 {
     if (!pooled(size))
@@ -48,10 +56,7 @@ static void *take(sim_slabs *slabs, size_t size)
         *list = *(void **)block;
         return block;
     }
-    if ((size_t)(slabs->end - slabs->at) < size && new_slab(slabs) < 0)
-        return NULL;
-    slabs->at += size;
-    return slabs->at - size;
+    return sim_slabs_keep(slabs, size);
 }
 
 static void give_back(sim_slabs *slabs, void *block, size_t size)

@@ -16,6 +16,8 @@ typedef struct sim_slabs {
 
 /* As throng_alloc wants it: realloc that is told the old size. A zeroed sim_slabs is an empty one. */
 void *sim_slabs_resize(sim_slabs *slabs, void *block, size_t old_size, size_t new_size);
+/* A block that stays until the end; at most a few MB. */
+void *sim_slabs_keep(sim_slabs *slabs, size_t size);
 void sim_slabs_free(sim_slabs *slabs);
 
 #endif

@@ -7,32 +7,44 @@
 
 #include "../core/message/message.h"
 
-static void mix(sim_world *w, uint64_t value)
+static uint64_t mix(uint64_t hash, uint64_t value)
 {
-    uint64_t h = (w->trace_hash ^ value) * 0x9e3779b97f4a7c15;
-    w->trace_hash = h ^ h >> 29;
+    uint64_t h = (hash ^ value) * 0x9e3779b97f4a7c15;
+    return h ^ h >> 29;
 }
 
-static void mix_packet(sim_world *w, const sim_packet *packet)
+static uint64_t mix_packet(uint64_t hash, const sim_packet *packet)
 {
-    mix(w, (uint64_t)packet->from.slot << 32 | packet->to.slot);
-    mix(w, (uint64_t)packet->from.port << 48 | (uint64_t)packet->to.port << 32 | packet->wire_size);
+    hash = mix(hash, (uint64_t)packet->from.slot << 32 | packet->to.slot);
+    hash = mix(hash, (uint64_t)packet->from.port << 48 | (uint64_t)packet->to.port << 32 | packet->wire_size);
     for (uint32_t i = 0; i < packet->head_size; i += 8) {
         uint64_t word = 0;
         uint32_t size = packet->head_size - i < 8 ? packet->head_size - i : 8;
         memcpy(&word, packet->head + i, size);
-        mix(w, word);
+        hash = mix(hash, word);
     }
+    return hash;
 }
 
-/* Numbers of packets say nothing that a reader could use, and slots are told with the packets: time and kind suffice,
- * but for a packet that is delivered, which counts whole. */
-void sim_trace_event(sim_world *w, const sim_event *event)
+/* Numbers of packets say nothing that a reader could use: time and kind suffice, but for a packet that is delivered,
+ * which counts whole. Each host has a hash of its own, over its events one after another; the run's is their sum, so
+ * that it tells nothing of the order in which hosts were run. */
+void sim_trace_event(sim_shard *s, const sim_event *event)
 {
-    uint32_t what = event->what >> 28;
-    mix(w, event->time << 4 | what);
-    if (what == SIM_DELIVER)
-        mix_packet(w, sim_packets_get(&w->packets, event->what & 0xfffffff));
+    uint32_t slot = sim_event_slot(event);
+    sim_host *host = slot < s->w->slots ? s->w->hosts[slot] : NULL;
+    uint64_t hash = mix(host ? host->trace : slot, sim_event_time(event) << 4 | sim_event_kind(event));
+    if (sim_event_kind(event) == SIM_DELIVER)
+        hash = mix_packet(hash, sim_packets_get(&s->packets, sim_event_index(event)));
+    if (host)
+        host->trace = hash;
+    else
+        s->trace += hash;
+}
+
+uint64_t sim_trace_of(const sim_host *host)
+{
+    return mix(mix(host->trace, host->at.slot), host->at.port);
 }
 
 typedef struct text {
@@ -247,28 +259,28 @@ void sim_describe(const uint8_t *head, size_t size, char *out, size_t out_max)
     }
 }
 
-void sim_trace_packet(sim_world *w, sim_moment moment, const sim_packet *packet, const char *why)
+void sim_trace_packet(sim_shard *s, sim_moment moment, const sim_packet *packet, const char *why)
 {
     static const char *const moments[] = {"sent", "got", "lost"};
     static const char *const kinds[] = {"", "SYN", "SYN-ACK", "GET", "DIRECTIONS", ""};
-    if (w->options.hooks.packet)
-        w->options.hooks.packet(w->options.hooks.user, moment, packet);
-    if (!w->options.trace)
+    if (s->w->options.hooks.packet)
+        s->w->options.hooks.packet(s->w->options.hooks.user, moment, packet);
+    if (!s->w->options.trace)
         return;
     char described[600];
     if (packet->kind == SIM_PACKET_UDP)
         sim_describe(packet->head, packet->head_size, described, sizeof described);
     else
         snprintf(described, sizeof described, "%s", kinds[packet->kind]);
-    fprintf(w->options.trace, "%.6f %s %u>%u %u %s%s%s%s\n", (double)w->now / 1e6, moments[moment], packet->from.slot,
-            packet->to.slot, packet->wire_size, described, packet->poisoned ? " (false)" : "", why ? " : " : "",
-            why ? why : "");
+    fprintf(s->w->options.trace, "%.6f %s %u>%u %u %s%s%s%s\n", (double)s->now / 1e6, moments[moment],
+            packet->from.slot, packet->to.slot, packet->wire_size, described, packet->poisoned ? " (false)" : "",
+            why ? " : " : "", why ? why : "");
 }
 
-void sim_trace_client(sim_world *w, const sim_host *host, const char *what)
+void sim_trace_client(sim_shard *s, const sim_host *host, const char *what)
 {
     static const char *const roles[] = {"", " (leech)", " (poisoner)"};
-    if (w->options.trace)
-        fprintf(w->options.trace, "%.6f client %u%s %s\n", (double)w->now / 1e6, host->at.slot, roles[host->role],
+    if (s->w->options.trace)
+        fprintf(s->w->options.trace, "%.6f client %u%s %s\n", (double)s->now / 1e6, host->at.slot, roles[host->role],
                 what);
 }

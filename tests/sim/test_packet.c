@@ -16,10 +16,11 @@ static void packets_of_any_size_keep_their_heads_while_others_come_and_go(void *
 {
     static uint32_t numbers[PACKETS];
     static uint16_t sizes[PACKETS];
+    sim_slabs slabs = {0};
     sim_packets packets;
     sim_rng rng;
     sim_rng_seed(&rng, 5);
-    sim_packets_init(&packets);
+    sim_packets_init(&packets, &slabs);
     for (uint32_t round = 0; round < ROUNDS; round++) {
         uint32_t i = (uint32_t)sim_rng_below(&rng, PACKETS);
         if (numbers[i]) {
@@ -34,12 +35,14 @@ static void packets_of_any_size_keep_their_heads_while_others_come_and_go(void *
         memset(sim_packets_get(&packets, numbers[i])->head, (int)(uint8_t)i, sizes[i]);
     }
     sim_packets_free(&packets);
+    sim_slabs_free(&slabs);
 }
 
 static void dropped_packets_are_used_again(void **state)
 {
+    sim_slabs slabs = {0};
     sim_packets packets;
-    sim_packets_init(&packets);
+    sim_packets_init(&packets, &slabs);
     uint32_t first = sim_packets_new(&packets, 40);
     size_t memory = sim_packets_memory(&packets);
     for (uint32_t i = 0; i < 1000000; i++) {
@@ -49,6 +52,7 @@ static void dropped_packets_are_used_again(void **state)
     assert_int_equal(packets.count, 1);
     assert_int_equal(sim_packets_memory(&packets), memory);
     sim_packets_free(&packets);
+    sim_slabs_free(&slabs);
 }
 
 int main(void)

@@ -68,6 +68,87 @@ static void one_seed_is_one_trace_bit_for_bit(void **state)
     free(b_text);
 }
 
+/* All that a run tells, but how long it took and what memory it used. */
+static void assert_same(const char *name, const sim_result *a, const sim_result *b)
+{
+    if (a->trace_hash != b->trace_hash || a->events != b->events)
+        fail_msg("%s: %d events and another trace, or not %d", name, (int)a->events, (int)b->events);
+    assert_true(a->virtual_s >= b->virtual_s && a->virtual_s <= b->virtual_s);
+    assert_true(a->arrived == b->arrived && a->completed == b->completed && a->stuck == b->stuck);
+    assert_true(a->impatient == b->impatient && a->unfinished == b->unfinished && a->turned_away == b->turned_away);
+    assert_memory_equal(&a->measured, &b->measured, sizeof a->measured);
+    assert_memory_equal(&a->leeches, &b->leeches, sizeof a->leeches);
+    assert_memory_equal(&a->nodes, &b->nodes, sizeof a->nodes);
+    assert_true(a->packets_sent == b->packets_sent && a->packets_lost == b->packets_lost);
+    assert_true(a->packets_overflowed == b->packets_overflowed && a->packets_gone == b->packets_gone);
+    assert_true(a->pool_max == b->pool_max && a->peers_max == b->peers_max);
+    assert_true(a->datagram_bytes == b->datagram_bytes && a->content_discarded == b->content_discarded);
+}
+
+/* Also a run that is looked on, which goes by time and not host by host. */
+static void any_number_of_threads_makes_the_same_trace(void **state)
+{
+    static const char *const names[] = {"lossy", "churn", "mixed-lines", "forged", "poison", "seeder-dies"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        sim_scenario scenario;
+        sim_result one, other;
+        size_t size;
+        sample(&scenario, names[i]);
+        scenario.drain = 2 * THRONG_SECOND;
+        scenario.duration = 4 * THRONG_SECOND;
+        scenario.jitter = i % 2 ? 3 * THRONG_MS : 0;
+        scenario.seeder_die_at = scenario.seeder_die_at ? 2 * THRONG_SECOND : 0;
+        scenario.seeder_return_at = scenario.seeder_return_at ? 3 * THRONG_SECOND : 0;
+        run(&scenario, &(sim_options){.threads = 1}, &one);
+        assert_true(one.events > 5000);
+        for (uint32_t threads = 2; threads <= 3; threads++) {
+            run(&scenario, &(sim_options){.threads = threads, .share_least = 50}, &other);
+            assert_same(names[i], &one, &other);
+        }
+        free(run_traced(&scenario, &other, &size));
+        assert_same(names[i], &one, &other);
+    }
+}
+
+/* Threads that meet for every turn, in a pool, in which who leaves is replaced. */
+static void threads_that_share_every_turn_make_the_same_trace(void **state)
+{
+    sim_scenario scenario;
+    sim_result one, other;
+    sample(&scenario, "crowd");
+    scenario.arrivals = SIM_ARRIVALS_POOL;
+    scenario.arrivals_count = 100;
+    scenario.arrivals_spread = 200 * THRONG_MS;
+    scenario.object_size = 16384;
+    scenario.linger = 100 * THRONG_MS;
+    scenario.duration = 3 * THRONG_SECOND;
+    scenario.drain = 0;
+    run(&scenario, &(sim_options){.threads = 1}, &one);
+    assert_true(one.completed > 0);
+    assert_true(one.arrived > 200);
+    for (uint32_t threads = 2; threads <= 3; threads++) {
+        run(&scenario, &(sim_options){.threads = threads, .share_least = 1}, &other);
+        assert_same("crowd", &one, &other);
+    }
+}
+
+static void a_violation_is_the_same_with_any_number_of_threads(void **state)
+{
+    char told[2][SIM_VIOLATION_MAX];
+    for (uint32_t threads = 1; threads <= 2; threads++) {
+        sim_scenario scenario;
+        sim_world *world;
+        sample(&scenario, "pool");
+        assert_int_equal(sim_world_new(&world, &scenario, &(sim_options){.threads = threads}), 0);
+        world->server.rate_bps = 1000;
+        world->scenario.seeder_rate_bps = 1000;
+        assert_int_equal(sim_world_run(world), THRONG_ERR_INTERNAL);
+        strcpy(told[threads - 1], sim_world_violation(world));
+        sim_world_free(world);
+    }
+    assert_string_equal(told[0], told[1]);
+}
+
 static void clients_that_come_have_all_and_every_byte_has_a_source(void **state)
 {
     sim_scenario scenario;
@@ -156,7 +237,7 @@ static void a_seeder_beyond_its_cap_is_seen(void **state)
     sim_world *world;
     sample(&scenario, "pool");
     assert_int_equal(sim_world_new(&world, &scenario, NULL), 0);
-    world->seeder_rate_bps = 1000;
+    world->server.rate_bps = 1000;
     world->scenario.seeder_rate_bps = 1000; /* known to the check, not to the seeder */
     assert_int_equal(sim_world_run(world), THRONG_ERR_INTERNAL);
     assert_non_null(strstr(sim_world_violation(world), "cap"));
@@ -179,6 +260,9 @@ int main(int argc, char **argv)
     folder = argc > 1 ? argv[1] : "sim/scenarios";
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_seed_is_one_trace_bit_for_bit),
+        cmocka_unit_test(any_number_of_threads_makes_the_same_trace),
+        cmocka_unit_test(threads_that_share_every_turn_make_the_same_trace),
+        cmocka_unit_test(a_violation_is_the_same_with_any_number_of_threads),
         cmocka_unit_test(clients_that_come_have_all_and_every_byte_has_a_source),
         cmocka_unit_test(who_takes_only_gets_the_tabs_and_the_seeder_stays_under_its_cap),
         cmocka_unit_test(false_content_is_never_counted),

@@ -123,7 +123,7 @@ static void on_packet(void *user, sim_moment moment, const sim_packet *packet)
     throng_reader r = throng_reader_on(packet->head, packet->head_size);
     while (packet->kind == SIM_PACKET_UDP && throng_reader_left(&r) > 0) {
         story_frame frame = {
-            .at = s->world->now,
+            .at = sim_world_now(s->world),
             .moment = moment,
             .from = packet->from.slot,
             .to = packet->to.slot,
@@ -196,7 +196,7 @@ void story_free(story *s)
 
 uint32_t story_puppet(story *s)
 {
-    sim_host *host = sim_client_arrive(s->world);
+    sim_host *host = sim_client_come(s->world);
     assert_non_null(host);
     assert_true(s->hosts_count < STORY_HOSTS_MAX);
     assert_int_equal(host->at.slot, s->hosts_count);
@@ -207,9 +207,14 @@ uint32_t story_puppet(story *s)
 uint32_t story_client(story *s)
 {
     uint32_t who = story_puppet(s);
-    sim_client_start(s->world, s->hosts[who]);
+    sim_client_start(s->world->shards[0], s->hosts[who]);
     assert_non_null(s->hosts[who]->node);
     return who;
+}
+
+void story_role(story *s, uint32_t who, sim_role role)
+{
+    s->hosts[who]->role = s->world->places[s->hosts[who]->at.slot].role = (uint8_t)role;
 }
 
 throng_node *story_node(story *s, uint32_t who)
@@ -223,47 +228,48 @@ void story_join(story *s, uint32_t who, uint32_t object, const uint32_t *peers, 
     sim_endpoint at[STORY_HOSTS_MAX];
     for (uint32_t i = 0; i < count; i++)
         at[i] = s->hosts[peers[i]]->at;
-    assert_int_equal(sim_client_join(s->world, s->hosts[who], &s->world->objects[object], at, count), 0);
-    sim_client_drain(s->world, s->hosts[who]);
+    assert_int_equal(sim_client_join(s->world->shards[0], s->hosts[who], &s->world->objects[object], at, count), 0);
+    sim_client_drain(s->world->shards[0], s->hosts[who]);
 }
 
 void story_offer(story *s, uint32_t who, uint32_t object)
 {
     sim_object *o = &s->world->objects[object];
-    assert_int_equal(
-        throng_node_offer(story_node(s, who), s->world->now, &o->id, o->manifest, o->manifest_size, o->hashes, o), 0);
-    sim_client_drain(s->world, s->hosts[who]);
+    assert_int_equal(throng_node_offer(story_node(s, who), sim_world_now(s->world), &o->id, o->manifest,
+                                       o->manifest_size, o->hashes, o),
+                     0);
+    sim_client_drain(s->world->shards[0], s->hosts[who]);
 }
 
 void story_meet(story *s, uint32_t who, uint32_t whom)
 {
     throng_addr addr = sim_addr(s->hosts[whom]->at);
-    assert_int_equal(throng_node_add_neighbour(story_node(s, who), s->world->now, &addr), 0);
-    sim_client_drain(s->world, s->hosts[who]);
+    assert_int_equal(throng_node_add_neighbour(story_node(s, who), sim_world_now(s->world), &addr), 0);
+    sim_client_drain(s->world->shards[0], s->hosts[who]);
 }
 
 void story_send(story *s, uint32_t from, uint32_t to, const throng_writer *payload)
 {
     assert_false(payload->failed);
-    assert_true(sim_wire_forge(s->world, s->hosts[from]->at, s->hosts[to]->at, payload->start,
+    assert_true(sim_wire_forge(s->world, sim_world_now(s->world), s->hosts[from]->at, s->hosts[to]->at, payload->start,
                                (uint32_t)throng_writer_size(payload)));
 }
 
 void story_leave(story *s, uint32_t who)
 {
-    sim_client_leave(s->world, s->hosts[who], true);
+    sim_client_leave(s->world->shards[0], s->hosts[who], true);
     s->hosts[who] = NULL;
 }
 
 void story_vanish(story *s, uint32_t who)
 {
-    sim_client_leave(s->world, s->hosts[who], false);
+    sim_client_leave(s->world->shards[0], s->hosts[who], false);
     s->hosts[who] = NULL;
 }
 
 void story_seeder_dies(story *s)
 {
-    sim_seeder_die(s->world);
+    sim_seeder_die(s->world->shards[0]);
 }
 
 void story_cut(story *s, uint32_t a, uint32_t b, bool cut)
@@ -274,7 +280,7 @@ void story_cut(story *s, uint32_t a, uint32_t b, bool cut)
 bool story_until(story *s, story_condition *condition, void *user, throng_time deadline)
 {
     while (!condition(s, user)) {
-        if (sim_queue_next_time(&s->world->queue) > deadline)
+        if (sim_world_next_time(s->world) > deadline)
             return false;
         if (!sim_world_step(s->world)) {
             if (sim_world_violation(s->world))

@@ -54,6 +54,8 @@ void story_free(story *story);
 /* A client with a node that knows nobody yet, or without one: a puppet that says what the test makes it say. */
 uint32_t story_client(story *story);
 uint32_t story_puppet(story *story);
+/* It gives false content from now on, or none. */
+void story_role(story *story, uint32_t who, sim_role role);
 throng_node *story_node(story *story, uint32_t who);
 /* With directions that name these peers. */
 void story_join(story *story, uint32_t who, uint32_t object, const uint32_t *peers, uint32_t count);

@@ -45,7 +45,7 @@ static void alone_a_client_keeps_the_line_busy_to_the_end(void **state)
     story_join(s, a, 0, NULL, 0);
     assert_true(story_until(s, story_all_done, NULL, 5 * THRONG_SECOND));
     /* 16 Mbit/s take 0.28 s for it with headers; the start is two round trips, and a window that doubles. */
-    assert_true(s->world->now < 600 * THRONG_MS);
+    assert_true(sim_world_now(s->world) < 600 * THRONG_MS);
     throng_time silence = 0, last = 0;
     size_t at = 0;
     for (const story_frame *data; (data = story_next(s, &at, SIM_DELIVERED, 0, a, THRONG_FRAME_DATA)); last = data->at)
@@ -107,7 +107,7 @@ static void three_who_come_together_trade(void **state)
     assert_int_equal(seeder + peers, 3 * OBJECT);
     assert_true(peers > seeder / 2);
     /* Alone at 1 Mbit/s, three copies take 3.4 s and more. */
-    assert_true(s->world->now < 3 * THRONG_SECOND);
+    assert_true(sim_world_now(s->world) < 3 * THRONG_SECOND);
     story_free(s);
 }
 
@@ -123,10 +123,10 @@ static void who_says_bye_is_no_neighbour_any_more(void **state)
     story_run(s, THRONG_SECOND);
     assert_true(story_is_neighbour(s, a, b));
     story_leave(s, b);
-    story_run(s, s->world->now + 100 * THRONG_MS);
+    story_run(s, sim_world_now(s->world) + 100 * THRONG_MS);
     assert_int_equal(story_count(s, SIM_DELIVERED, b, a, THRONG_FRAME_BYE, 0), 1);
     assert_false(story_is_neighbour(s, a, b));
-    throng_time gone = s->world->now;
+    throng_time gone = sim_world_now(s->world);
     story_run(s, gone + 3 * THRONG_SECOND);
     assert_int_equal(story_count(s, SIM_SENT, a, b, THRONG_FRAME_REQUEST, gone), 0);
     story_free(s);
@@ -145,7 +145,7 @@ static void who_vanishes_is_gone_after_four_retries(void **state)
     story_run(s, 300 * THRONG_MS);
     assert_true(story_is_neighbour(s, b, a));
     story_vanish(s, a);
-    throng_time vanished = s->world->now;
+    throng_time vanished = sim_world_now(s->world);
     story_run(s, vanished + 12 * THRONG_SECOND);
     assert_false(story_is_neighbour(s, b, a));
     uint32_t retries = story_count(s, SIM_SENT, b, a, THRONG_FRAME_REQUEST, vanished);
@@ -162,7 +162,7 @@ static void who_gives_nothing_gets_the_tab_and_no_more(void **state)
     story *s = story_new(&scenario);
     story_seeder_dies(s);
     uint32_t rich = story_client(s), leech = story_client(s);
-    s->hosts[leech]->role = SIM_LEECH;
+    story_role(s, leech, SIM_LEECH);
     story_offer(s, rich, 0);
     story_join(s, leech, 0, &rich, 1);
     story_run(s, 30 * THRONG_SECOND);
@@ -192,7 +192,7 @@ static void asking_on_does_not_stretch_the_tab(void **state)
     story_meet(s, rich, puppet);
     for (uint32_t i = 0; i < 600; i++) {
         ask_in_turn(s, puppet, rich, 100 + i, i * 16 % 128);
-        story_run(s, s->world->now + 100 * THRONG_MS);
+        story_run(s, sim_world_now(s->world) + 100 * THRONG_MS);
     }
     assert_true(story_content(s, SIM_SENT, rich, puppet, 0) <= scenario.node.tab_bytes);
     story_free(s);
@@ -207,13 +207,13 @@ static void an_unproven_address_draws_three_times_its_bytes_at_most(void **state
     uint32_t rich = story_client(s), stranger = story_puppet(s);
     story_offer(s, rich, 0);
     for (uint32_t target = 0; target <= rich; target++) {
-        throng_time from = s->world->now;
+        throng_time from = sim_world_now(s->world);
         uint64_t in = 0, out = 0;
         for (uint32_t i = 0; i < 20; i++) {
             ask_in_turn(s, stranger, target, 5 + i, 0);
-            story_run(s, s->world->now + 50 * THRONG_MS);
+            story_run(s, sim_world_now(s->world) + 50 * THRONG_MS);
         }
-        story_run(s, s->world->now + THRONG_SECOND);
+        story_run(s, sim_world_now(s->world) + THRONG_SECOND);
         throng_time counted = 0;
         for (size_t i = 0; i < s->frames_count; i++) {
             const story_frame *f = &s->frames[i];
@@ -240,7 +240,7 @@ static void a_liar_is_found_out_dropped_and_not_taken_back(void **state)
     scenario.node.tab_bytes = 1 << 20;
     story *s = story_new(&scenario);
     uint32_t liar = story_client(s), a = story_client(s);
-    s->hosts[liar]->role = SIM_POISONER;
+    story_role(s, liar, SIM_POISONER);
     story_offer(s, liar, 0);
     story_join(s, a, 0, &liar, 1);
     assert_true(story_until(s, story_all_done, NULL, 30 * THRONG_SECOND));
@@ -250,7 +250,7 @@ static void a_liar_is_found_out_dropped_and_not_taken_back(void **state)
     assert_int_equal(sim_endpoint_of(&s->liar).slot, liar);
     assert_false(story_is_neighbour(s, a, liar));
     throng_addr addr = sim_addr(s->hosts[liar]->at);
-    (void)!throng_node_add_neighbour(story_node(s, a), s->world->now, &addr);
+    (void)!throng_node_add_neighbour(story_node(s, a), sim_world_now(s->world), &addr);
     assert_false(story_is_neighbour(s, a, liar));
     story_free(s);
 }
@@ -323,7 +323,7 @@ static void the_seeder_dies_and_those_who_have_it_among_them_complete(void **sta
     assert_true(story_until(s, every_unit_is_somewhere, NULL, 5 * THRONG_SECOND));
     assert_false(story_all_done(s, NULL));
     story_seeder_dies(s);
-    throng_time died = s->world->now;
+    throng_time died = sim_world_now(s->world);
     assert_true(story_until(s, story_all_done, NULL, 60 * THRONG_SECOND));
     assert_int_equal(story_count(s, SIM_SENT, 0, STORY_ANYONE, THRONG_FRAME_DATA, died + 1), 0);
     story_free(s);
@@ -385,7 +385,7 @@ static void a_partitioned_overlay_grows_together_again(void **state)
     for (uint32_t i = 0; i < 2; i++)
         for (uint32_t k = 2; k < 4; k++)
             story_cut(s, who[i], who[k], false);
-    throng_time healed = s->world->now;
+    throng_time healed = sim_world_now(s->world);
     story_run(s, healed + 60 * THRONG_SECOND);
     uint32_t across = 0;
     for (uint32_t i = 0; i < 2; i++)
@@ -430,8 +430,8 @@ static void who_sets_a_limit_gets_no_more_and_little_less(void **state)
         story_join(s, limited, 0, peers, rows[row].peers);
         throng_time least = (throng_time)rows[row].size * 8 * THRONG_SECOND / LIMIT_BPS;
         assert_true(story_until(s, story_all_done, NULL, least * 6 / 5));
-        assert_true(s->world->now >= least);
-        for (throng_time from = 0; from < s->world->now; from += 50 * THRONG_MS)
+        assert_true(sim_world_now(s->world) >= least);
+        for (throng_time from = 0; from < sim_world_now(s->world); from += 50 * THRONG_MS)
             assert_true(arrived_in_second(s, limited, from) <= LIMIT_BPS / 8 + BURST);
         story_free(s);
     }
@@ -450,7 +450,7 @@ static void who_gets_half_of_the_limit_elsewhere_gets_the_other_half(void **stat
     story_join(s, a, 0, NULL, 0);
     for (uint32_t i = 1; i <= 100; i++) {
         story_run(s, i * 100 * THRONG_MS);
-        throng_node_spend(story_node(s, a), s->world->now, ELSEWHERE / 10);
+        throng_node_spend(story_node(s, a), sim_world_now(s->world), ELSEWHERE / 10);
     }
     for (throng_time from = 2 * THRONG_SECOND; from < 9 * THRONG_SECOND; from += THRONG_SECOND) {
         uint64_t arrived = arrived_in_second(s, a, from);

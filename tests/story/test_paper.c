@@ -115,7 +115,7 @@ static void beyond_the_tab_is_silence(void **state)
     story *s = story_new(&scenario);
     story_seeder_dies(s);
     uint32_t rich = story_client(s), leech = story_client(s);
-    s->hosts[leech]->role = SIM_LEECH;
+    story_role(s, leech, SIM_LEECH);
     story_offer(s, rich, 0);
     story_join(s, leech, 0, &rich, 1);
     story_run(s, 20 * THRONG_SECOND);
@@ -134,7 +134,7 @@ static void who_does_not_answer_four_retries_is_gone(void **state)
     story *s = tell(&scenario, &giver, &taker);
     story_run(s, 200 * THRONG_MS);
     story_vanish(s, giver);
-    throng_time vanished = s->world->now;
+    throng_time vanished = sim_world_now(s->world);
     story_run(s, vanished + 20 * THRONG_SECOND);
     assert_false(story_is_neighbour(s, taker, giver));
     uint32_t asked = story_count(s, SIM_SENT, taker, giver, THRONG_FRAME_REQUEST, vanished) +
