@@ -9,6 +9,7 @@
 
 #include "../sim/sim.h"
 #include "command.h"
+#include "sim_coopnet.h"
 
 enum { SETTINGS_MAX = 64, OPTION_KEYS = 256, OPTION_SET, OPTION_THREADS };
 
@@ -75,8 +76,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 static const struct argp parser = {
     .options = options,
     .parser = parse_option,
-    .args_doc = "SCENARIO",
+    .args_doc = "SCENARIO\ncoopnet --log FILE",
     .doc = "Simulate a crowd: the protocol itself, in virtual time, on modelled lines.\v"
+           "`throng sim coopnet --help` tells of the other form, which replays an access log. "
            "docs/SIMULATOR.md tells what scenario files hold and what the model leaves out.",
 };
 
@@ -230,6 +232,8 @@ static int close_checked(FILE *file, const char *name)
 
 int cmd_sim(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "coopnet") == 0)
+        return cmd_sim_coopnet(argc - 1, argv + 1);
     sim_arguments arguments = {0};
     argp_err_exit_status = THRONG_EXIT_USAGE;
     if (argp_parse(&parser, argc, argv, 0, NULL, &arguments) != 0)

@@ -91,11 +91,9 @@ static int note_end(reading *r, gzFile in, char *error)
     }
     if (status == Z_OK || status == Z_STREAM_END)
         return 0;
-    r->tally->cut++;
-    r->line++;
-    if (r->tally->first_broken[0] == '\0')
-        snprintf(r->tally->first_broken, sizeof r->tally->first_broken,
-                 "%.300s:%llu: nothing can be read from here: %.80s", r->path, (unsigned long long)r->line, why);
+    if (r->tally->cut++ == 0)
+        snprintf(r->tally->first_cut, sizeof r->tally->first_cut,
+                 "%.300s:%llu: nothing can be read from here on: %.80s", r->path, (unsigned long long)r->line + 1, why);
     return 0;
 }
 

@@ -13,6 +13,7 @@ typedef struct report_log_tally {
     uint64_t lines, requests;
     uint64_t broken;                     /* lines */
     uint64_t cut;                        /* files whose packed content ends too early or is damaged */
+    char first_cut[REPORT_ERROR_MAX];    /* the first of these, and what is wrong with it */
     char first_broken[REPORT_ERROR_MAX]; /* "FILE:LINE: what is wrong"; empty: nothing was */
 } report_log_tally;
 

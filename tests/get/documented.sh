@@ -12,7 +12,14 @@ complain() {
 
 # section COMMAND: the man page's lines about it.
 section() {
-    sed -n "/^\.Ss throng $1 /,/^\.S[sh] /p" "$page" | sed '1!{/^\.S[sh] /d}'
+    sed -n "/^\.Ss throng $1 Oo/,/^\.S[sh] /p" "$page" | sed '1!{/^\.S[sh] /d}'
+}
+
+# compare_options COMMAND: one word, or two for a command of a command.
+compare_options() {
+    told=$("$throng" $1 --help | sed -n 's/^  *\(-., \)\{0,1\}--\([a-z-]*\).*/\2/p' | grep -vxE 'help|usage|version' | sort)
+    paged=$(section "$1" | sed -n 's/^\.It Fl \([A-Za-z] , \)\{0,1\}-\([a-z-]*\).*/\2/p' | sort)
+    [ "$told" = "$paged" ] || complain "options of $1 differ ; --help: $(echo $told); man page: $(echo $paged)"
 }
 
 commands=$("$throng" help | sed -n 's/^  \([a-z]*\)  *[a-z].*/\1/p' | grep -v throng)
@@ -22,10 +29,9 @@ for command in $commands; do
     grep -q "^\.It Cm $command\$" "$page" || complain "the man page does not list the command $command"
     section "$command" | grep -q . || complain "the man page has no section on $command"
     "$throng" help "$command" >/dev/null || complain "throng help $command fails"
-    told=$("$throng" "$command" --help | sed -n 's/^  *\(-., \)\{0,1\}--\([a-z-]*\).*/\2/p' | grep -vxE 'help|usage|version' | sort)
-    paged=$(section "$command" | sed -n 's/^\.It Fl \([A-Za-z] , \)\{0,1\}-\([a-z-]*\).*/\2/p' | sort)
-    [ "$told" = "$paged" ] || complain "options of $command differ; --help: $(echo $told); man page: $(echo $paged)"
+    compare_options "$command"
 done
+compare_options "sim coopnet"
 for command in $(sed -n 's/^\.It Cm \([a-z]*\)$/\1/p' "$page"); do
     echo "$commands" | grep -qx "$command" || complain "the man page lists $command, which there is not"
 done

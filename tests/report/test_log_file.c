@@ -98,7 +98,7 @@ static void file_packed_and_cut_gives_what_is_there_and_says_so(void **state)
     assert_int_equal(read_file(f), 0);
     assert_in_range(f->seen, 1, 99999);
     assert_int_equal(f->tally.cut, 1);
-    assert_non_null(strstr(f->tally.first_broken, f->path));
+    assert_non_null(strstr(f->tally.first_cut, f->path));
 }
 
 static void file_with_broken_lines_counts_them_and_names_the_first(void **state)
