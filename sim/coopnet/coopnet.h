@@ -22,7 +22,7 @@ typedef struct coopnet_client {
     bool is_ipv6;
 } coopnet_client;
 
-enum { COOPNET_REQUESTS_MAX = 1 << 28 };
+enum { COOPNET_REQUESTS_MAX = 1 << 28, COOPNET_CLIENTS_MAX = 1 << 28 };
 
 /* Clients and objects are numbers from 0 on. Requests take 12 bytes each (24 while they are sorted), clients 8. */
 typedef struct coopnet_trace {
@@ -129,8 +129,8 @@ typedef struct coopnet_result {
     uint32_t clients;
 } coopnet_result;
 
-/* All requests of the trace are of cooperating clients. THRONG_ERR_NO_MEMORY, THRONG_ERR_FULL (more objects than a
- * directory has, more clients, more than a million bins). */
+/* All requests of the trace are of cooperating clients. THRONG_ERR_NO_MEMORY, THRONG_ERR_FULL (more objects or clients
+ * than a directory has, more than a million bins). */
 int coopnet_replay(coopnet_result *ret, const coopnet_trace *trace, const coopnet_config *config);
 void coopnet_result_free(coopnet_result *result);
 /* The sum of the first so many bins. */

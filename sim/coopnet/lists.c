@@ -6,8 +6,8 @@
 enum { NOBODY = UINT32_MAX };
 
 /* What the directory takes for now when it keeps the site's most recent clients: one step for each who comes. Its
- * entries have coarse times that come round again; so the order of the last thousands is right however long a log is.
- */
+ * entries have coarse times that come round again; so the order of the last two thousand is right, however long a log
+ * is, and a list is of 62 at the most. */
 #define STEP (64 * THRONG_MS)
 
 struct coopnet_lists {

@@ -25,7 +25,7 @@ static size_t wider(size_t capacity)
 
 int coopnet_trace_add_client(coopnet_trace *t, const coopnet_client *client)
 {
-    if (t->clients_count == THRONG_DIRECTORY_PEERS_MAX)
+    if (t->clients_count == COOPNET_CLIENTS_MAX)
         return THRONG_ERR_FULL;
     if (t->clients_count == t->clients_capacity) {
         size_t capacity = wider(t->clients_capacity);
