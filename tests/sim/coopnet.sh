@@ -1,7 +1,7 @@
 #!/bin/sh
 # coopnet.sh THRONG: the evaluation as people call it, with good and with broken logs.
 set -eu
-throng=$1
+throng=$(realpath "$1")
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
