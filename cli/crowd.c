@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "crowd_state.h"
+#include "member.h"
 
 enum {
     TICK_MS = 20,
@@ -18,6 +19,8 @@ enum {
 
 /* Without a chunk for so long the swarm is taken for stuck. */
 #define SILENCE_MAX (10 * THRONG_SECOND)
+/* … and a copy that the group named, for lost: the server is asked instead. */
+#define GROUP_SILENCE_MAX (2 * THRONG_SECOND)
 /* Everything is here, but the manifest or a page of it does not come: waited for so long. */
 #define MANIFEST_PATIENCE (1 * THRONG_SECOND)
 
@@ -77,11 +80,11 @@ throng_shares throng_crowd_shares(const throng_crowd *crowd)
     /* The node counts chunks, hash pages and those of failed units among them; what is shared out here is the verified
      * bytes of the object that came from the swarm. */
     uint64_t swarm = crowd->verified_bytes - shares.left_over - shares.origin;
-    uint64_t counted = stats.node.content_from_seeder + stats.node.content_from_peers;
-    shares.peers =
-        counted == 0 ? 0 : (uint64_t)((double)swarm * (double)stats.node.content_from_peers / (double)counted);
+    uint64_t peers = stats.node.content_from_peers - crowd->before.node.content_from_peers;
+    uint64_t counted = stats.node.content_from_seeder - crowd->before.node.content_from_seeder + peers;
+    shares.peers = counted == 0 ? 0 : (uint64_t)((double)swarm * (double)peers / (double)counted);
     shares.seeder = swarm - shares.peers;
-    shares.uploaded = stats.node.content_uploaded;
+    shares.uploaded = stats.node.content_uploaded - crowd->before.node.content_uploaded;
     return shares;
 }
 
@@ -339,6 +342,10 @@ static void look_at_swarm(throng_crowd *crowd, throng_time now, uint64_t bytes)
         crowd->last_chunk = now;
     }
     throng_race_swarm(&crowd->race, now, bytes);
+    if (crowd->transfer->from_group && !crowd->done && now - crowd->last_chunk > GROUP_SILENCE_MAX) {
+        throng_crowd_give_up(crowd, "nobody in the group gives it");
+        return;
+    }
     throng_race_stuck(&crowd->race, crowd->stuck || now - crowd->last_chunk > SILENCE_MAX);
 }
 
@@ -352,8 +359,10 @@ static void on_tick(uv_timer_t *timer)
         return;
     }
     throng_peer_stats_get(crowd->peer, &stats);
-    look_at_swarm(crowd, now, stats.node.content_from_seeder + stats.node.content_from_peers);
-    if (!take_over_plain(crowd) || !check_written(crowd)) {
+    look_at_swarm(crowd, now,
+                  stats.node.content_from_seeder + stats.node.content_from_peers -
+                      crowd->before.node.content_from_seeder - crowd->before.node.content_from_peers);
+    if (crowd->leaving || !take_over_plain(crowd) || !check_written(crowd)) {
         return;
     }
     complete_if_all_is_here(crowd);
@@ -372,6 +381,14 @@ static void on_manifest(throng_peer *peer, const throng_hash *object, const thro
     throng_crowd *crowd = user;
     const uint8_t *bytes = NULL;
     size_t size = 0;
+    throng_member *member = crowd->transfer->member;
+    if (crowd->leaving) {
+        return;
+    }
+    if (member != NULL && !throng_member_takes(member, crowd, manifest)) {
+        throng_crowd_give_up(crowd, "the group named another object");
+        return;
+    }
     if (throng_node_manifest(throng_peer_node(peer), object, &bytes, &size, &crowd->hashes) == 0) {
         throng_store_set_hashes(crowd->store, crowd->hashes);
     }
@@ -420,11 +437,17 @@ void throng_crowd_free(throng_crowd *crowd)
     if (crowd == NULL) {
         return;
     }
+    throng_transfer *transfer = crowd->transfer;
     throng_crowd_http_cancel(crowd);
-    if (crowd->store != NULL) {
+    if (transfer->member != NULL) {
+        throng_member_left(transfer->member, crowd);
+    }
+    if (crowd->store != NULL && !transfer->kept) {
         throng_store_set_hashes(crowd->store, NULL);
     }
-    throng_peer_free(crowd->peer);
+    if (transfer->member == NULL) {
+        throng_peer_free(crowd->peer);
+    }
     if (crowd->plain_fd >= 0) {
         close(crowd->plain_fd);
     }
@@ -456,7 +479,10 @@ void throng_crowd_leave(throng_crowd *crowd, void (*on_left)(throng_crowd *crowd
     crowd->on_left = on_left;
     throng_crowd_http_cancel(crowd);
     uv_timer_stop(&crowd->tick);
-    if (crowd->peer != NULL) {
+    throng_transfer *transfer = crowd->transfer;
+    transfer->kept = transfer->member != NULL && crowd->done && transfer->code == THRONG_EXIT_OK &&
+                     transfer->phase == THRONG_TRANSFER_LEAVE;
+    if (crowd->peer != NULL && transfer->member == NULL) {
         throng_peer_leave(crowd->peer);
     } else {
         uv_timer_start(&crowd->tick, on_nothing_to_leave, 0, 0);
@@ -475,10 +501,33 @@ static void on_left_for_plain(throng_crowd *crowd, void *user)
     throng_plain_start(transfer);
 }
 
+/* What the group named was not there, or not what it should be: that costs one more question, then the server. */
+static void on_left_for_server(throng_crowd *crowd, void *user)
+{
+    enum { GROUP_ASKS_MAX = 2 };
+    throng_transfer *transfer = user;
+    throng_hash wrong = crowd->object;
+    transfer->crowd = NULL;
+    if (transfer->phase != THRONG_TRANSFER_CROWD) { /* interrupted meanwhile */
+        throng_transfer_end(transfer);
+        return;
+    }
+    transfer->phase = THRONG_TRANSFER_PLAIN;
+    transfer->from_group = false;
+    transfer->copy_age_s = 0;
+    if (transfer->group_asks >= GROUP_ASKS_MAX || !throng_member_find(transfer->member, transfer, &wrong)) {
+        throng_plain_start(transfer);
+    }
+}
+
 void throng_crowd_give_up(throng_crowd *crowd, const char *why)
 {
     throng_transfer *transfer = crowd->transfer;
     if (crowd->leaving) {
+        return;
+    }
+    if (transfer->from_group) {
+        throng_crowd_leave(crowd, on_left_for_server);
         return;
     }
     if (transfer->options->key_given) { /* plain HTTP brings nothing that could be held against it */
@@ -537,6 +586,11 @@ static int join(throng_crowd *crowd, const throng_directions *directions, const 
     throng_addr seeder = *server;
     seeder.port = followed.seeder.port;
     drop_private_peers(&followed, server);
+    if (crowd->transfer->from_group) {
+        seeder.port = 0; /* members whom we know, and nobody else */
+    } else if (crowd->transfer->member != NULL) {
+        throng_member_directed(crowd->transfer->member, crowd->transfer, &followed);
+    }
     int error = throng_peer_join(crowd->peer, &followed, &seeder, crowd->store);
     if (error == 0) {
         claim_for_others(crowd);
@@ -560,9 +614,28 @@ void throng_crowd_redirected(throng_crowd *crowd, const throng_directions *direc
     }
 }
 
+static const throng_peer_hooks hooks = {.manifest = on_manifest,
+                                        .unit = on_unit,
+                                        .done = on_swarm_done,
+                                        .stuck = on_stuck,
+                                        .store_failed = on_store_failed,
+                                        .left = on_peer_left};
+
+const throng_peer_hooks *throng_crowd_hooks(void)
+{
+    return &hooks;
+}
+
 static int open_peer(throng_crowd *crowd)
 {
     const throng_get_options *options = crowd->transfer->options;
+    if (crowd->transfer->member != NULL) {
+        int error = throng_member_peer(crowd->transfer->member, crowd, &crowd->peer);
+        if (error == 0) {
+            throng_peer_stats_get(crowd->peer, &crowd->before);
+        }
+        return error;
+    }
     throng_peer_config config;
     throng_peer_config_default(&config, THRONG_PROFILE_THRONG);
     config.node.objects_max = 1;
@@ -570,12 +643,7 @@ static int open_peer(throng_crowd *crowd)
     config.node.upload_limit_bps = options->rate_limit_bps;
     config.node.download_limit_bps = options->rate_limit_bps;
     config.node.public_only = !throng_addr_is_private(&crowd->transfer->server);
-    config.hooks = (throng_peer_hooks){.manifest = on_manifest,
-                                       .unit = on_unit,
-                                       .done = on_swarm_done,
-                                       .stuck = on_stuck,
-                                       .store_failed = on_store_failed,
-                                       .left = on_peer_left};
+    config.hooks = hooks;
     config.user = crowd;
     return throng_peer_new(&crowd->peer, crowd->transfer->loop, &config);
 }
@@ -586,7 +654,7 @@ static void start_race(throng_crowd *crowd, throng_time now, throng_time ask_tim
     throng_race_config config;
     uint64_t random = 0;
     throng_race_config_default(&config);
-    config.only_when_stuck = options->crowd_only;
+    config.only_when_stuck = options->crowd_only || crowd->transfer->from_group;
     config.rate_max = options->rate_limit_bps / 8;
     (void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
     throng_race_init(&crowd->race, &config, now, ask_time, random);

@@ -25,8 +25,9 @@ typedef struct throng_crowd_part {
 
 struct throng_crowd {
     throng_transfer *transfer;
-    throng_store *store; /* the sink's */
-    throng_peer *peer;   /* NULL once left */
+    throng_store *store;      /* the sink's */
+    throng_peer *peer;        /* NULL once left; the member's, if there is one */
+    throng_peer_stats before; /* of a peer that others used before */
     throng_hash object;
     throng_geometry geometry;
     const throng_hashes *hashes; /* the node's; NULL until the manifest is known */
@@ -54,6 +55,8 @@ struct throng_crowd {
     void (*on_left)(throng_crowd *crowd, void *transfer);
 };
 
+/* What a peer that several crowds share is to call, with the crowd for `user`. */
+const throng_peer_hooks *throng_crowd_hooks(void);
 /* A unit is verified by us (not by the swarm): counts and tells the swarm. */
 void throng_crowd_unit_verified(throng_crowd *crowd, uint32_t unit, uint64_t *share_bytes);
 /* The units [first, end) come by other means: the swarm leaves them alone. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "member.h"
 #include "outcome.h"
 
 enum { TICK_MS = 200, SIGNALS = 2 };
@@ -15,6 +16,8 @@ struct get {
     throng_get_options options;
     uv_loop_t loop;
     throng_fetcher *fetcher;
+    throng_member *member; /* of a peer group; NULL: without --group */
+    bool member_left;
     uv_timer_t tick;
     uv_signal_t signals[SIGNALS];
     throng_transfer *transfers; /* parallel of them: slots */
@@ -125,6 +128,7 @@ static void start_next(struct get *get)
         }
         throng_transfer_init(transfer, &get->options, &get->loop, get->fetcher, get->next++);
         transfer->on_end = on_end;
+        transfer->member = get->member;
         transfer->user = get;
         get->running[i] = true;
         get->active++;
@@ -136,6 +140,9 @@ static void on_signal(uv_signal_t *watch, int number)
 {
     struct get *get = watch->data;
     get->interrupted = true;
+    if (get->member != NULL) {
+        throng_member_interrupt(get->member);
+    }
     for (size_t i = 0; i < get->options.parallel; i++) {
         if (get->running[i]) {
             throng_transfer_interrupt(&get->transfers[i]);
@@ -158,6 +165,12 @@ static void on_tick(uv_timer_t *tick)
     }
 }
 
+static void on_member_left(void *user)
+{
+    struct get *get = user;
+    get->member_left = true;
+}
+
 static void run(struct get *get)
 {
     start_next(get);
@@ -167,6 +180,16 @@ static void run(struct get *get)
         start_next(get);
     }
     wipe_progress(get);
+    if (get->member != NULL) {
+        throng_member_finish(get->member, on_member_left, get);
+        if (get->interrupted) {
+            throng_member_interrupt(get->member);
+        }
+    }
+    while (get->member != NULL && !get->member_left) {
+        uv_run(&get->loop, UV_RUN_ONCE);
+        reap(get);
+    }
 }
 
 /* ---- beginning and end ---- */
@@ -199,6 +222,7 @@ static throng_exit open_all(struct get *get)
         throng_complain("out of memory");
         return THRONG_EXIT_MEMORY;
     }
+    get->member = get->options.group && get->options.peers ? throng_member_new(&get->loop, &get->options) : NULL;
     uv_timer_init(&get->loop, &get->tick);
     get->tick.data = get;
     uv_timer_start(&get->tick, on_tick, TICK_MS, TICK_MS);
@@ -213,6 +237,7 @@ static throng_exit open_all(struct get *get)
 
 static void close_all(struct get *get)
 {
+    throng_member_free(get->member);
     if (get->fetcher != NULL) {
         throng_fetcher_free(get->fetcher);
         uv_close((uv_handle_t *)&get->tick, NULL);

@@ -14,6 +14,7 @@ enum option_key {
     OPTION_LIMIT_RATE,
     OPTION_NO_PEERS,
     OPTION_STAY,
+    OPTION_GROUP,
     OPTION_KEY,
     OPTION_MODE,
     OPTION_JSON,
@@ -33,6 +34,8 @@ static const struct argp_option option_table[] = {
     {"no-peers", OPTION_NO_PEERS, NULL, 0, "Plain HTTP: do not ask for the crowd", 3},
     {"mode", OPTION_MODE, "auto|crowd", 0, "crowd: take nothing over HTTP until the crowd is stuck (auto: race)", 3},
     {"stay", OPTION_STAY, "SECONDS", 0, "Go on serving what was fetched for so long", 3},
+    {"group", OPTION_GROUP, NULL, 0,
+     "Find URLs of the first one's site among the others who say this, and offer them what is here, until the end", 3},
     {"limit-rate", OPTION_LIMIT_RATE, "RATE", 0,
      "Receive at most so many bits a second, 800k or 20m, and give others no more", 4},
     {"max-time", 'm', "SECONDS", 0, "Give up after so long", 4},
@@ -187,6 +190,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPTION_NO_PEERS:
         options->peers = false;
         return 0;
+    case OPTION_GROUP:
+        options->group = true;
+        return 0;
     case 'L':
         return 0;
     case 'Z':
@@ -257,6 +263,10 @@ static throng_exit check(const throng_get_options *options)
     }
     if (options->crowd_only && !options->peers) {
         throng_complain("--mode crowd and --no-peers exclude each other");
+        return THRONG_EXIT_USAGE;
+    }
+    if (options->group && (!options->peers || options->parallel > 1)) {
+        throng_complain("--group excludes --no-peers and --parallel: its URLs are fetched in order");
         return THRONG_EXIT_USAGE;
     }
     return THRONG_EXIT_OK;

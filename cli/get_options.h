@@ -26,6 +26,7 @@ typedef struct throng_get_options {
     bool checksum_given;
     bool key_given;
     bool resume;
+    bool group;      /* take part in the site's peer group */
     bool peers;      /* ask for the crowd at all */
     bool crowd_only; /* --mode crowd: no HTTP beside the swarm until that is stuck */
     bool silent;

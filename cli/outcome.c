@@ -28,6 +28,9 @@ char *throng_outcome_json(const throng_transfer *transfer)
                   "origin", (json_int_t)shares->origin, "seeder", (json_int_t)shares->seeder, "peers",
                   (json_int_t)shares->peers, "uploaded", (json_int_t)shares->uploaded, "verified",
                   transfer->verified ? 1 : 0, "left_over", (json_int_t)shares->left_over, "exit", (int)transfer->code);
+    if (root != NULL && transfer->member != NULL) {
+        json_object_set_new(root, "found_by", json_string(transfer->from_group ? "group" : "server"));
+    }
     if (root != NULL && transfer->code != THRONG_EXIT_OK) {
         json_object_set_new(root, "error", json_string(transfer->problem));
     }

@@ -8,6 +8,7 @@
 #include "again.h"
 #include "command.h"
 #include "crowd.h"
+#include "member.h"
 
 throng_time throng_transfer_now(const throng_transfer *transfer)
 {
@@ -42,6 +43,9 @@ void throng_transfer_end(throng_transfer *transfer)
     transfer->phase = THRONG_TRANSFER_ENDED;
     uv_timer_stop(&transfer->timer);
     throng_again_end(transfer);
+    if (transfer->member != NULL) {
+        throng_member_done(transfer->member, transfer);
+    }
     if (transfer->ended == 0) {
         transfer->ended = throng_transfer_now(transfer);
     }
@@ -157,7 +161,7 @@ void throng_transfer_complete(throng_transfer *transfer, uint64_t size)
         return;
     }
     transfer->ended = throng_transfer_now(transfer);
-    if (transfer->crowd != NULL && transfer->options->stay_s > 0) {
+    if (transfer->crowd != NULL && transfer->options->stay_s > 0 && transfer->member == NULL) {
         transfer->phase = THRONG_TRANSFER_STAY;
         uv_timer_start(&transfer->timer, on_stayed, transfer->options->stay_s * 1000, 0);
         return;
@@ -192,7 +196,7 @@ void throng_transfer_start(throng_transfer *transfer)
         throng_transfer_fail_sink(transfer, code);
     } else if (transfer->shown_url == NULL) {
         throng_transfer_fail(transfer, THRONG_EXIT_URL, "malformed URL, or neither http, https nor ftp");
-    } else {
+    } else if (transfer->member == NULL || !throng_member_find(transfer->member, transfer, NULL)) {
         throng_plain_start(transfer);
     }
 }
@@ -233,7 +237,11 @@ void throng_transfer_close(throng_transfer *transfer)
     drop_fetch(transfer);
     throng_crowd_free(transfer->crowd);
     transfer->crowd = NULL;
-    throng_sink_free(transfer->sink);
+    if (transfer->kept) {
+        throng_member_keep(transfer->member, transfer, transfer->sink);
+    } else {
+        throng_sink_free(transfer->sink);
+    }
     transfer->sink = NULL;
     free(transfer->shown_url);
     transfer->shown_url = NULL;

@@ -9,7 +9,8 @@
 #include "sink.h"
 
 typedef struct throng_transfer throng_transfer;
-typedef struct throng_crowd throng_crowd; /* crowd.h */
+typedef struct throng_crowd throng_crowd;   /* crowd.h */
+typedef struct throng_member throng_member; /* member.h */
 
 /* What came from whom: bytes of the object. */
 typedef struct throng_shares {
@@ -49,8 +50,9 @@ struct throng_transfer {
     const char *url;
     char *shown_url; /* without user and password */
     throng_sink *sink;
-    throng_fetch *fetch; /* of plain HTTP; NULL when none is under way */
-    throng_crowd *crowd; /* NULL when in none */
+    throng_fetch *fetch;   /* of plain HTTP; NULL when none is under way */
+    throng_crowd *crowd;   /* NULL when in none */
+    throng_member *member; /* of a peer group, by whose peer crowds are joined; NULL: each by one of its own */
     uv_timer_t timer;
     throng_again again;
     int open_handles;
@@ -72,6 +74,12 @@ struct throng_transfer {
     bool body_wanted;    /* the answer is content */
     bool units_verified; /* every byte, by the manifest */
     bool verified;       /* that, or the whole by --checksum */
+    bool from_group;     /* found in the peer group, not by the server */
+    bool held;           /* the group was told that we have it, */
+    bool kept;           /* and its sink becomes the member's */
+    uint32_t group_asks; /* times that the group was asked */
+    uint32_t copy_age_s; /* since the server named it, if found in the group */
+    uint64_t held_url;   /* the group's id of the URL */
     throng_directions directions;
     throng_addr server; /* who gave them */
     throng_exit code;

@@ -1,0 +1,160 @@
+#!/bin/sh
+# throng get --group: members of a peer group find what they want among themselves, with real programs and real packets.
+. "$(dirname "$0")/crowd_site.sh"
+
+found_by() {
+    jq -r .found_by "$1" | tr '\n' ' '
+}
+
+# requests: how many the site has answered, this question among them.
+requests() {
+    curl -s "$URL/.throng/metrics" | awk '/^throng_http_requests_total/ { print $2 }'
+}
+
+# start_member URL…: in the background, staying; sets MEMBER. Its outcomes go to ./member.
+start_member() {
+    "$THRONG" get --group --stay 600 --json "$@" >member 2>member.err &
+    MEMBER=$!
+}
+
+has_lines() {
+    [ "$(grep -c . "$1")" -ge "$2" ]
+}
+
+test_group_member_finds_what_another_has_without_the_server() {
+    for i in 1 2 3 4; do
+        make_file "f$i" 120
+    done
+    start_site 20m
+    for i in 1 2 3 4; do
+        await_directions "f$i"
+    done
+    start_member -o a1 -o a2 -o a3 "$URL/f1" "$URL/f2" "$URL/f3"
+    await 30 has_lines member 3
+    exits 0 "$THRONG" get --group --json -o b1 -o b2 -o b3 -o b4 "$URL/f1" "$URL/f2" "$URL/f3" "$URL/f4"
+    same "$(found_by out)" "server group group server "
+    jq -se '.[1:3] | all(.verified and .from.peers == .bytes and .from.seeder == 0 and .from.origin == 0)' out
+    for i in 1 2 3 4; do
+        cmp "b$i" "www/f$i"
+    done
+    kill -INT $MEMBER
+    wait $MEMBER
+}
+
+test_group_member_that_is_gone_costs_a_request_to_the_server() {
+    make_file f1 120
+    make_file f2 120
+    start_site 20m
+    await_directions f1
+    await_directions f2
+    start_member -o a1 -o a2 "$URL/f1" "$URL/f2"
+    await 30 has_lines member 2
+    mkfifo gate
+    # The second URL is asked for when the first is read from the gate.
+    "$THRONG" get --group --json -o gate -o b2 "$URL/f1" "$URL/f2" >out 2>err &
+    other=$!
+    exec 5<gate # both ends are open
+    await 10 test -s member
+    kill -KILL $MEMBER
+    wait $MEMBER || :
+    cat <&5 >b1
+    wait $other || fail "ended with $?: $(cat err)"
+    cmp b1 www/f1
+    cmp b2 www/f2
+    jq -se 'all(.verified)' out
+}
+
+test_group_without_a_crowd_is_plain_http() {
+    make_file f1 120
+    start_nginx
+    exits 0 "$THRONG" get --group --json -o got "$URL/f1"
+    cmp got www/f1
+    same "$(found_by out)" "server "
+}
+
+test_group_excludes_parallel_and_no_peers() {
+    exits 2 "$THRONG" get --group -Z http://127.0.0.1:1/a
+    says group
+    exits 2 "$THRONG" get --group --no-peers http://127.0.0.1:1/a
+    says group
+}
+
+# What the site forbids to keep is asked of the site, each time.
+test_group_of_what_is_no_cache_always_asks_the_server() {
+    make_file f1 120
+    make_file f2 120
+    echo 'location = /f2 { add_header Cache-Control no-cache; }' >locations
+    start_nginx
+    ORIGIN=$URL EXTRA=$NGINX
+    start_site 20m --origin "$ORIGIN"
+    await_directions f1
+    await_directions f2
+    start_member -o a1 -o a2 "$URL/f1" "$URL/f2"
+    await 30 has_lines member 2
+    exits 0 "$THRONG" get --group --json -o b1 -o b2 "$URL/f1" "$URL/f2"
+    same "$(found_by out)" "server server "
+    cmp b2 www/f2
+    kill -INT $MEMBER
+    wait $MEMBER
+}
+
+# zipf SEED COUNT OF: so many different numbers below OF, each as likely as Zipf's law has it.
+zipf() {
+    awk -v seed="$1" -v count="$2" -v of="$3" 'BEGIN {
+        srand(seed)
+        for (i = 0; i < of; i++)
+            sum += 1 / (1 + i)
+        while (done < count) {
+            at = rand() * sum
+            for (url = 0; url < of - 1 && at > 1 / (1 + url); url++)
+                at -= 1 / (1 + url)
+            if (!(url in seen)) {
+                seen[url]
+                done++
+                print url
+            }
+        }
+    }'
+}
+
+# Twenty-four members, 25 of 40 URLs each, one new member every 200 ms.
+test_group_of_24_takes_80_percent_off_the_server() {
+    for i in $(seq 0 39); do
+        make_file "f$i" 40
+    done
+    start_site 50m
+    for i in $(seq 0 39); do
+        await_directions "f$i"
+    done
+    before=$(requests)
+    mkdir got
+    gets=
+    for member in $(seq 24); do
+        set --
+        for url in $(zipf "$member" 25 40); do
+            set -- "$@" -o "got/$member-$url" "$URL/f$url"
+        done
+        "$THRONG" get --group --stay 600 --json "$@" >"out$member" 2>"err$member" &
+        gets="$gets $!"
+        await 30 has_lines "out$member" 1
+    done
+    for member in $(seq 24); do
+        await 120 has_lines "out$member" 25
+    done
+    after=$(requests)
+    kill -INT $gets
+    for get in $gets; do
+        wait "$get" || fail "ended with $?: $(cat err*)"
+    done
+    for file in got/*; do
+        cmp "$file" "www/f${file##*-}"
+    done
+    cat out* >all
+    asked=$(grep -c . all)
+    same "$asked" 600
+    echo "# $((after - before - 1)) requests to the server for $asked fetches, $(grep -c '"found_by":"group"' all) found in the group"
+    jq -se 'all(.verified)' all
+    [ $((5 * (after - before - 1))) -le "$asked" ] || fail "the server saw $((after - before - 1)) requests of $asked"
+}
+
+run_all
