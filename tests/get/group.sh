@@ -2,6 +2,8 @@
 # throng get --group: members of a peer group find what they want among themselves, with real programs and real packets.
 . "$(dirname "$0")/crowd_site.sh"
 
+EAVESDROP=$(realpath "${2:?the eavesdropper}")
+
 found_by() {
     jq -r .found_by "$1" | tr '\n' ' '
 }
@@ -96,6 +98,47 @@ test_group_of_what_is_no_cache_always_asks_the_server() {
     cmp b2 www/f2
     kill -INT $MEMBER
     wait $MEMBER
+}
+
+# eavesdrop URL: reads what passes between peers, as a member could who is told everything. Sets EXTRA.
+eavesdrop() {
+    directions=$(curl -s -m 5 -o /dev/null -D - -H 'Throng: 1' "$1" | tr -d '\r' | sed -n 's/^[Ll]ocation: //p')
+    "$EAVESDROP" "$directions" heard >eavesdrop.out &
+    EXTRA=$!
+    await 10 eavesdrop_ready_or_gone
+}
+
+eavesdrop_ready_or_gone() {
+    grep -q ready eavesdrop.out || ! kill -0 "$EXTRA" 2>/dev/null
+}
+
+# Two members, one of whom has all from the other: real packets, those that pass between them and the seeder among them.
+test_group_packets_name_no_url_and_no_host() {
+    make_file a-telling-name 120
+    make_file another-telling-name 120
+    start_site 20m
+    await_directions a-telling-name
+    await_directions another-telling-name
+    eavesdrop "$URL/a-telling-name"
+    kill -0 "$EXTRA" 2>/dev/null || return 0 # no right to listen
+    start_member -o a1 -o a2 "$URL/a-telling-name" "$URL/another-telling-name?q=a-search"
+    await 30 has_lines member 2
+    exits 0 "$THRONG" get --group --json -o b1 -o b2 "$URL/a-telling-name" "$URL/another-telling-name?q=a-search"
+    same "$(found_by out)" "server group "
+    kill -INT $MEMBER
+    wait $MEMBER
+    kill "$EXTRA"
+    wait "$EXTRA"
+    EXTRA=
+    # It did read them: pieces of the content are there, in the clear, and nothing of it as it was on the wire.
+    [ "$(stat -c %s heard)" -gt 200000 ] || fail "only $(stat -c %s heard) bytes were heard"
+    piece=$(head -c 300 www/a-telling-name | tail -c 32 | od -An -tx1 | tr -d ' \n')
+    od -An -v -tx1 heard | tr -d ' \n' | grep -q "$piece" || fail "the content is not in what was heard"
+    ! od -An -v -tx1 heard.sealed | tr -d ' \n' | grep -q "$piece" || fail "the content is in the clear"
+    for word in telling name a-search 127.0.0.1 localhost http "$PORT"; do
+        ! grep -q -a -- "$word" heard || fail "'$word' is in what peers say"
+        ! grep -q -a -- "$word" heard.sealed || fail "'$word' is on the wire"
+    done
 }
 
 # zipf SEED COUNT OF: so many different numbers below OF, each as likely as Zipf's law has it.
