@@ -22,6 +22,7 @@ struct throng_endpoint {
     bool closing;
     bool want_writable;
     throng_udp *udp;
+    throng_udp *lent; /* the caller's, until all is open */
     throng_keyring *keys;
     throng_identity_cache *identities;
     throng_alarm *alarm;
@@ -160,7 +161,8 @@ static void on_alarm(void *user)
 
 static void release(throng_endpoint *endpoint)
 {
-    throng_udp_close(endpoint->udp);
+    if (endpoint->udp != endpoint->lent)
+        throng_udp_close(endpoint->udp);
     throng_keyring_free(endpoint->keys);
     throng_identity_cache_free(endpoint->identities);
     free(endpoint);
@@ -171,7 +173,8 @@ static int open_parts(throng_endpoint *endpoint, uv_loop_t *loop, const throng_e
     if (throng_keyring_new(&endpoint->keys, config->identities_max, config->senders_max) < 0 ||
         throng_identity_cache_new(&endpoint->identities, config->peers_max) < 0)
         return -ENOMEM;
-    int error = throng_udp_open(&endpoint->udp, &config->udp);
+    endpoint->udp = endpoint->lent = config->socket;
+    int error = config->socket ? 0 : throng_udp_open(&endpoint->udp, &config->udp);
     if (error < 0)
         return error;
     error = throng_alarm_new(&endpoint->alarm, loop, on_alarm, endpoint);
@@ -197,6 +200,7 @@ int throng_endpoint_open(throng_endpoint **ret, uv_loop_t *loop, const throng_en
         release(endpoint);
         return error;
     }
+    endpoint->lent = NULL;
     uv_poll_start(&endpoint->poll, UV_READABLE, on_poll);
     *ret = endpoint;
     return 0;

@@ -38,6 +38,7 @@ typedef struct throng_endpoint_host {
 
 typedef struct throng_endpoint_config {
     throng_udp_config udp;
+    throng_udp *socket; /* an open one, taken over on success; NULL: one is opened as `udp` says */
     uint32_t identities_max;
     uint32_t senders_max; /* replay windows under each key */
     uint32_t peers_max;   /* addresses of which to remember under which key they speak */

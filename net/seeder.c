@@ -100,6 +100,7 @@ static int open_endpoint(throng_seeder *seeder, uv_loop_t *loop, const throng_se
 {
     throng_endpoint_config endpoint = {
         .udp = config->udp,
+        .socket = config->socket,
         .identities_max = config->keys_max,
         .senders_max = config->seed.peers_max,
         .peers_max = config->seed.peers_max,

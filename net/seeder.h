@@ -16,6 +16,7 @@ typedef struct throng_seeder throng_seeder;
 
 typedef struct throng_seeder_config {
     throng_udp_config udp;   /* bind address, buffers, offload */
+    throng_udp *socket;      /* an open one, taken over on success; NULL: one is opened as `udp` says */
     throng_seed_config seed; /* `entropy` is filled in by throng_seeder_new; token_key and rate_bps are the caller's */
     uint32_t keys_max;       /* swarm keys at once (4): the newest, and older ones that clients still hold */
     /* Carries a payload (head, then body) to a browser (throng_addr_is_browser). NULL: nobody does. */

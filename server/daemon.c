@@ -43,6 +43,7 @@ typedef struct daemon_state {
     board_file file;
     throng_signer *signer;
     cache bodies;
+    throng_udp *socket; /* until the seeder has it */
     throng_seeder *seeder;
     throng_fetcher *fetcher;
     catalog *objects;
@@ -290,16 +291,35 @@ static int open_board(daemon_state *d)
     return code;
 }
 
+/* Before the drop: HTTPS has port 443, and that is root's. */
+static int open_socket(daemon_state *d)
+{
+    throng_udp_config config;
+    char text[THRONG_ADDR_TEXT_MAX];
+    throng_udp_config_default(&config);
+    config.bind = d->options->listen;
+    int error = throng_udp_open(&d->socket, &config);
+    throng_addr_text(&d->options->listen, text);
+    if (error == -EADDRINUSE) {
+        server_complain("UDP %s is in use by another program; choose another with --listen", text);
+        return SERVER_EXIT_IN_USE;
+    }
+    if (error != 0) {
+        server_complain("cannot listen on UDP %s: %s", text, strerror(-error));
+        return SERVER_EXIT_BIND;
+    }
+    return SERVER_EXIT_OK;
+}
+
 static int open_seeder(daemon_state *d)
 {
     throng_seeder_config config;
     throng_board_secrets secrets;
-    char text[THRONG_ADDR_TEXT_MAX];
     throng_seeder_config_default(&config);
     throng_board_secrets_get(&d->file.board, &secrets);
     memcpy(config.seed.token_key, secrets.token_key, sizeof(secrets.token_key));
     explicit_bzero(&secrets, sizeof(secrets));
-    config.udp.bind = d->options->listen;
+    config.socket = d->socket;
     config.carry = carry;
     config.user = d;
     config.keys_max = sizeof(d->epochs);
@@ -310,15 +330,11 @@ static int open_seeder(daemon_state *d)
     config.seed.peers_max = d->file.board.directory.limits.peers_max;
     int error = throng_seeder_new(&d->seeder, &d->loop, &config);
     explicit_bzero(config.seed.token_key, sizeof(config.seed.token_key));
-    throng_addr_text(&d->options->listen, text);
-    if (error == -EADDRINUSE) {
-        server_complain("UDP %s is in use by another program; choose another with --listen", text);
-        return SERVER_EXIT_IN_USE;
-    }
     if (error != 0) {
-        server_complain("cannot listen on UDP %s: %s", text, error > -1000 ? strerror(-error) : "failed");
-        return SERVER_EXIT_BIND;
+        server_complain("cannot start the seeder: %s", error > -1000 ? strerror(-error) : "failed");
+        return SERVER_EXIT_MEMORY;
     }
+    d->socket = NULL;
     error = take_key(d);
     if (error == THRONG_ERR_FULL)
         error = rotate_key(d);
@@ -420,6 +436,8 @@ static int open_all(daemon_state *d)
     if (code == SERVER_EXIT_OK)
         code = load_key(d); /* before the drop, so that it can be root's alone */
     if (code == SERVER_EXIT_OK)
+        code = open_socket(d);
+    if (code == SERVER_EXIT_OK)
         code = privileges_drop(&d->who, d->options);
     if (code == SERVER_EXIT_OK)
         code = cache_open(&d->bodies, d->options->state, d->options->cache_bytes);
@@ -479,6 +497,7 @@ static void close_all(daemon_state *d)
         throng_fetcher_free(d->fetcher);
     if (d->seeder != NULL)
         throng_seeder_free(d->seeder);
+    throng_udp_close(d->socket);
     if (d->loop_open) {
         while (uv_run(&d->loop, UV_RUN_ONCE) != 0) {
         }
