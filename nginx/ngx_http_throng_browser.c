@@ -61,6 +61,20 @@ ngx_uint_t ngx_http_throng_browser_kind(ngx_http_request_t *r)
     return NGX_HTTP_THRONG_NAVIGATION;
 }
 
+ngx_uint_t ngx_http_throng_is_part(ngx_http_request_t *r)
+{
+    static const char *const parts[] = {"image", "style", "script", "font"};
+    ngx_str_t *destination = ngx_http_throng_header(r, "sec-fetch-dest");
+    ngx_uint_t i;
+
+    for (i = 0; destination != NULL && i < sizeof(parts) / sizeof(*parts); i++) {
+        if (ngx_http_throng_equal(destination, parts[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* One chain of what lies in memory for as long as the request or the configuration does. */
 static ngx_chain_t *ngx_http_throng_chain(ngx_http_request_t *r, ngx_str_t *parts, ngx_uint_t count)
 {

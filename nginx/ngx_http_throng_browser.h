@@ -43,6 +43,8 @@ ngx_http_throng_files_t *ngx_http_throng_files_read(ngx_conf_t *cf, ngx_str_t *p
 ngx_http_throng_file_t *ngx_http_throng_files_find(ngx_http_throng_files_t *files, ngx_str_t *name);
 
 ngx_uint_t ngx_http_throng_browser_kind(ngx_http_request_t *r);
+/* A browser asks for a part of a page that it has: refused, it would stay away, as nobody asks for it again. */
+ngx_uint_t ngx_http_throng_is_part(ngx_http_request_t *r);
 /* Headers and body of an answer with these directions; the caller sends them. */
 ngx_int_t ngx_http_throng_browser_answer(ngx_http_request_t *r, ngx_uint_t kind, ngx_str_t *uri, ngx_uint_t page,
                                          ngx_chain_t **ret_body);

@@ -75,7 +75,7 @@ static ngx_int_t ngx_http_throng_crowd(ngx_http_request_t *r, ngx_http_throng_ct
     ctx->reserve_bps =
         uplink / 100 * (tlcf->reserve < NGX_HTTP_THRONG_RESERVE_MAX ? tlcf->reserve : NGX_HTTP_THRONG_RESERVE_MAX);
     c.daemon_alive = throng_board_alive(&tb->board, now);
-    c.refusable = r->method == NGX_HTTP_GET &&
+    c.refusable = r->method == NGX_HTTP_GET && !ngx_http_throng_is_part(r) &&
                   (r->headers_out.status == NGX_HTTP_OK || r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT);
     c.budget_open = uplink == 0 || throng_budget_open(throng_board_budget(&tb->board), now, NGX_HTTP_THRONG_BURST);
     ngx_http_throng_consider(r, ctx, tb, &c, &client, &entry);

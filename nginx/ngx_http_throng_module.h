@@ -199,6 +199,9 @@ static inline uint64_t ngx_http_throng_size(ngx_http_request_t *r)
 
 /* True if the very version that nginx is about to send is on the board. */
 ngx_uint_t ngx_http_throng_published(ngx_http_request_t *r, ngx_http_throng_board_t *tb, throng_board_entry *ret);
+/* … and, of a page, with all that it pulls in. */
+ngx_uint_t ngx_http_throng_page_object(ngx_http_request_t *r, ngx_http_throng_board_t *tb, throng_board_entry *ret);
+ngx_uint_t ngx_http_throng_is_html(ngx_http_request_t *r);
 /* What a browser may be led to: the page object, if what it asks for is a page, else the object itself. If that is not
  * published, throngd learns of it. */
 ngx_uint_t ngx_http_throng_browser_published(ngx_http_request_t *r, ngx_http_throng_ctx_t *ctx,

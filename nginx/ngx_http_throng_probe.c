@@ -4,14 +4,15 @@
  * nginx's own looks with stat() alone whether it is the version published, and sends its header down the same filters
  * (a probe), which may add what makes it private. If that ends in anything but directions, nothing has happened.
  *
- * A file that throngd does not know yet is published some 30 ms after it was told. Who asks in between is held for that
- * time, as limit_req holds: sent whole, the bodies would take the line from everybody for seconds. Proxied content is
- * not held: what throngd needs for it is as long as its origin takes. */
+ * A file that throngd does not know yet is published some 30 ms after it was told, a page with all it pulls in after
+ * some 150. Who asks in between is held for that time, as limit_req holds: sent whole, the bodies would take the line
+ * from everybody for seconds. Proxied content is not held: what throngd needs for it is as long as its origin takes. */
 #include "ngx_http_throng_module.h"
 
 enum {
-    NGX_HTTP_THRONG_HOLD_MS = 100, /* since throngd was told; it may have reasons not to publish */
-    NGX_HTTP_THRONG_LOOK_MS = 10,  /* between two looks */
+    NGX_HTTP_THRONG_HOLD_MS = 100,      /* since throngd was told; it may have reasons not to publish */
+    NGX_HTTP_THRONG_HOLD_PAGE_MS = 400, /* … of a page: it reads style sheets and scripts as well */
+    NGX_HTTP_THRONG_LOOK_MS = 10,       /* between two looks */
     NGX_HTTP_THRONG_HELD_MAX = 1024,
     NGX_HTTP_THRONG_FREE = 4, /* a part of the worker's connections that holding leaves free: throngd fetches, too */
 };
@@ -30,7 +31,7 @@ static ngx_uint_t ngx_http_throng_readable(ngx_file_info_t *fi)
 }
 
 /* True if a look may be worth while: a capable client asks for a whole file in a crowd. */
-static ngx_uint_t ngx_http_throng_may_look(ngx_http_request_t *r, ngx_http_throng_board_t *tb)
+static ngx_uint_t ngx_http_throng_may_look(ngx_http_request_t *r, ngx_http_throng_board_t *tb, ngx_uint_t browser)
 {
     ngx_http_core_loc_conf_t *clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
@@ -45,7 +46,7 @@ static ngx_uint_t ngx_http_throng_may_look(ngx_http_request_t *r, ngx_http_thron
     /* Conditions are for nginx to judge. */
     return r->headers_in.if_modified_since == NULL && r->headers_in.if_none_match == NULL &&
            r->headers_in.if_unmodified_since == NULL && r->headers_in.if_match == NULL && r->headers_in.range == NULL &&
-           ngx_http_throng_is_capable(r) && throng_board_alive(&tb->board, ngx_http_throng_now());
+           (browser || ngx_http_throng_is_capable(r)) && throng_board_alive(&tb->board, ngx_http_throng_now());
 }
 
 /* Sets the response up as nginx would for this file. */
@@ -103,16 +104,18 @@ static void ngx_http_throng_look_again(ngx_http_request_t *r)
 }
 
 /* True if a request for this file, which is not published, is worth holding: throngd was told of it a moment ago. */
-static ngx_uint_t ngx_http_throng_is_worth_holding(ngx_http_request_t *r, ngx_http_throng_board_t *tb)
+static ngx_uint_t ngx_http_throng_is_worth_holding(ngx_http_request_t *r, ngx_http_throng_board_t *tb,
+                                                   ngx_uint_t browser)
 {
     ngx_http_throng_loc_conf_t *tlcf = ngx_http_get_module_loc_conf(r, ngx_http_throng_module);
     ngx_uint_t held = ngx_http_get_module_ctx(r, ngx_http_throng_module) != NULL;
+    throng_time hold = (browser ? NGX_HTTP_THRONG_HOLD_PAGE_MS : NGX_HTTP_THRONG_HOLD_MS) * THRONG_MS;
 
-    return r->headers_out.content_length_n > (off_t)tlcf->min_size && r->headers_in.authorization == NULL &&
-           !ngx_http_throng_says(r, "again") &&
+    return (browser || r->headers_out.content_length_n > (off_t)tlcf->min_size) &&
+           r->headers_in.authorization == NULL && !ngx_http_throng_says(r, "again") &&
            (held || (tb->held < NGX_HTTP_THRONG_HELD_MAX &&
                      ngx_cycle->free_connection_n > ngx_cycle->connection_n / NGX_HTTP_THRONG_FREE)) &&
-           ngx_http_throng_want(r, tb) < NGX_HTTP_THRONG_HOLD_MS * THRONG_MS;
+           ngx_http_throng_want(r, tb) < hold;
 }
 
 static ngx_int_t ngx_http_throng_hold(ngx_http_request_t *r, ngx_http_throng_board_t *tb)
@@ -168,18 +171,21 @@ static ngx_int_t ngx_http_throng_look(ngx_http_request_t *r, ngx_http_throng_boa
 {
     ngx_http_throng_ctx_t *ctx = ngx_http_get_module_ctx(r, ngx_http_throng_module);
     ngx_http_core_loc_conf_t *clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    ngx_uint_t browser = ngx_http_throng_browser_kind(r) == NGX_HTTP_THRONG_NAVIGATION;
     throng_board_entry entry;
     ngx_int_t rc = NGX_DECLINED;
 
-    if (r != r->main || (ctx != NULL && !ctx->held) || !ngx_http_throng_may_look(r, tb) ||
+    if (r != r->main || (ctx != NULL && !ctx->held) || !ngx_http_throng_may_look(r, tb, browser) ||
         ngx_http_throng_is_fetch(r, tb)) {
         return NGX_DECLINED;
     }
-    if (ngx_http_throng_stat(r) == NGX_OK) {
-        if (!ngx_http_throng_published(r, tb, &entry)) {
-            if (ngx_http_throng_is_worth_holding(r, tb)) {
+    if (ngx_http_throng_stat(r) == NGX_OK && (!browser || ngx_http_throng_is_html(r))) {
+        if (browser ? !ngx_http_throng_page_object(r, tb, &entry) : !ngx_http_throng_published(r, tb, &entry)) {
+            if (ngx_http_throng_is_worth_holding(r, tb, browser)) {
                 rc = ngx_http_throng_hold(r, tb);
             }
+        } else if (browser) {
+            /* the ordinary way: the bootstrap page costs so much that opening a file is nothing beside it */
         } else if (clcf->open_file_cache == NULL) {
             return ngx_http_throng_probe(r);
         } /* else to open it costs little, and nginx may see another version there for a moment */

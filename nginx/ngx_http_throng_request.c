@@ -64,9 +64,13 @@ static void ngx_http_throng_version(ngx_http_request_t *r, ngx_http_throng_board
     }
 }
 
-/* The page object of what nginx is about to send, if there is one of this very version. */
-static ngx_uint_t ngx_http_throng_page_object(ngx_http_request_t *r, ngx_http_throng_board_t *tb,
-                                              throng_board_entry *ret)
+ngx_uint_t ngx_http_throng_is_html(ngx_http_request_t *r)
+{
+    return r->headers_out.content_type.len >= sizeof("text/html") - 1 &&
+           ngx_strncasecmp(r->headers_out.content_type.data, (u_char *)"text/html", sizeof("text/html") - 1) == 0;
+}
+
+ngx_uint_t ngx_http_throng_page_object(ngx_http_request_t *r, ngx_http_throng_board_t *tb, throng_board_entry *ret)
 {
     throng_board_url url;
     throng_board_key key;
@@ -110,9 +114,7 @@ throng_time ngx_http_throng_want(ngx_http_request_t *r, ngx_http_throng_board_t 
 ngx_uint_t ngx_http_throng_browser_published(ngx_http_request_t *r, ngx_http_throng_ctx_t *ctx,
                                              ngx_http_throng_board_t *tb, throng_case *c, throng_board_entry *ret)
 {
-    ngx_uint_t page =
-        r->headers_out.content_type.len >= sizeof("text/html") - 1 &&
-        ngx_strncasecmp(r->headers_out.content_type.data, (u_char *)"text/html", sizeof("text/html") - 1) == 0;
+    ngx_uint_t page = ngx_http_throng_is_html(r);
 
     if (!page && ctx->browser == NGX_HTTP_THRONG_NAVIGATION) {
         return 0;

@@ -392,6 +392,8 @@ void page_tick(record *r)
     tick_retired(r);
     if (is_page) {
         look(r);
+        if (r->page->current == NULL && now < r->page->since + PAGE_PATIENCE)
+            r->page->next_look = now + PAGE_LOOK_SOON;
     } else {
         retire(r);
         r->page->scanned = 0;

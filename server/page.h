@@ -7,12 +7,13 @@
 
 enum {
     PAGE_MEMBERS_MAX = 128,           /* beside the page itself */
-    PAGE_INLINE_MAX = 16 * 1024,      /* not larger than this travels in the page object; the rest is named */
+    PAGE_INLINE_MAX = 64 * 1024,      /* not larger than this travels in the page object; the rest is named */
     PAGE_INLINE_ALL_MAX = 512 * 1024, /* … and all of them together, the page left out */
     PAGE_HTML_MAX = 256 * 1024,       /* a larger page has no page object */
     PAGE_RETIRED_MAX = 4,
 };
 #define PAGE_LOOK (200 * THRONG_MS)            /* between looks at the members */
+#define PAGE_LOOK_SOON (20 * THRONG_MS)        /* … while there is no page object yet: visitors are held for it */
 #define PAGE_PATIENCE (3 * THRONG_SECOND)      /* members not there by then are left out until they are */
 #define PAGE_IDLE (30 * THRONG_SECOND)         /* a page not used for so long is not kept current, and so withdrawn */
 #define PAGE_RETIRED_IDLE (10 * THRONG_SECOND) /* a retired one without browsers for so long goes */

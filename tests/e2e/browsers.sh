@@ -48,6 +48,47 @@ test_crowd_navigation_gets_the_bootstrap_page_for_the_page_object() {
     curl -s "$URL/" | cmp - site/index.html
 }
 
+test_crowd_first_navigation_is_held_until_its_page_object_is_there() {
+    browsers_files || return 0
+    make_page
+    serve site --mode crowd --uplink 20m
+    # Throngd is up a moment after nginx answers; what it does not know yet it has never been told of.
+    alive() {
+        [ "$(metric throng_objects)" = 0 ]
+    }
+    await 10 alive
+    navigate /index.html
+    grep -q -i '^throng: bootstrap' head
+    grep -q '"page":1' body
+}
+
+# A page that was let in is let in whole: nobody asks for a picture again.
+test_crowd_page_s_parts_are_never_refused_and_pages_are() {
+    browsers_files || return 0
+    make_page
+    make_file index.html 60000
+    serve site --mode crowd --uplink 400k
+    for try in 1 2 3 4 5 6 7 8 9 10 11 12; do
+        for dest in image document; do
+            curl -s -m 2 -o /dev/null -w "$dest %{http_code}\n" -H "Sec-Fetch-Dest: $dest" "$URL/large.png" >>codes &
+            EXTRA="$EXTRA $!"
+        done
+    done
+    wait $EXTRA || :
+    same "$(grep -c '^image 200' codes)" 12 "$(sort codes | uniq -c)"
+    grep -q '^document 503' codes
+}
+
+test_serve_at_a_port_of_root_s_has_udp_there_too() {
+    browsers_files || return 0
+    [ "$(id -u)" = 0 ] && unshare -n true 2>/dev/null || return 0
+    make_page
+    unshare -n sh -c 'ip link set lo up; exec "$@"' - "$THRONG" serve site --mode crowd --state state --listen 127.0.0.1:443 >ready 2>log &
+    SERVE=$!
+    await 30 ready_or_gone
+    grep -q '^ready ' ready || fail "$(cat log)"
+}
+
 test_crowd_member_changed_makes_the_page_object_anew() {
     browsers_files || return 0
     make_page

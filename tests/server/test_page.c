@@ -18,7 +18,7 @@
 #include "links.h"
 #include "page.h"
 
-enum { LARGE = 40000, CACHE_SIZE = 1 << 22 };
+enum { LARGE = PAGE_INLINE_MAX + 1, CACHE_SIZE = 1 << 22 };
 
 static const char html[] = "<!doctype html><link rel=stylesheet href=style.css><img src=large.png><img src=gone.png>"
                            "<img src=/icon.svg><a href=other.html>x</a><img src=https://other.example/x.png>";

@@ -37,7 +37,7 @@ export function makePageObject(path, objects) {
     let at = 0;
     for (const o of objects) {
         const entry = { path: o.path, headers: o.headers, size: o.bytes.length };
-        if (o.bytes.length <= 16384) {
+        if (o.bytes.length <= 65536) {
             Object.assign(entry, { at });
             bodies.push(o.bytes);
             at += o.bytes.length;
