@@ -7,7 +7,7 @@
  *   c | nonce | candidates                                          further candidates
  * Candidates are apart by ";", each "type priority address port". UDP alone. */
 
-const LINKS_MAX = 40, SERVER_OFFERS = 2, OPEN_WITHIN_MS = 8000, GATHER_MS = 50, GATHER_MAX_MS = 300, AGAIN_MS = 1000, QUEUE_BYTES = 1 << 20;
+const LINKS_MAX = 16, OURS_MAX = 6, SERVER_OFFERS = 2, OPEN_WITHIN_MS = 8000, GATHER_MS = 50, GATHER_MAX_MS = 300, AGAIN_MS = 1000, QUEUE_BYTES = 1 << 20;
 const RELAY = 0x80, RELAY_BURST = 16, RELAY_PER_S = 4, TEXT_MAX = 1024, CANDIDATES_MAX = 16;
 
 export interface MeshHost {
@@ -91,7 +91,7 @@ export class Mesh {
         if (!link) {
             if (this.left_ || this.links_.size >= LINKS_MAX || !this.self)
                 return false;
-            const via = this.way_(peer);
+            const via = this.ours_() < OURS_MAX ? this.way_(peer) : null;
             if (via === null)
                 return false; /* the core says it again, and then there may be a neighbour to go through */
             link = this.connect_(peer, via, true, this.nonce_());
@@ -106,10 +106,14 @@ export class Mesh {
         const introducer = this.host_.introducer(peer);
         if (introducer && this.has(introducer))
             return introducer;
-        if ([...this.links_.values()].filter((link) => link.ours && !link.via).length < SERVER_OFFERS)
+        if (this.ours_((link) => !link.via) < SERVER_OFFERS)
             return 0n;
         const open = this.open();
         return open.length ? open[Math.floor(Math.random() * open.length)]! : null;
+    }
+
+    private ours_(which: (link: Link) => boolean = () => true): number {
+        return [...this.links_.values()].filter((link) => link.ours && which(link)).length;
     }
 
     private push_(link: Link, payload: Uint8Array): boolean {
