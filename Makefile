@@ -1,5 +1,5 @@
 # A thin face: Meson holds the sources and the tests, scripts/ the steps.
-.PHONY: all deps build run check demo figures bench fuzz clean
+.PHONY: all deps build run check demo figures browsers bench fuzz clean
 
 all: build
 
@@ -18,6 +18,10 @@ demo: deps build
 # was interrupted. ONLY="pool fair" (sets), BUDGET=20m (begins nothing that would end later), QUICK=1, FRESH=1.
 figures: deps build
 	/usr/bin/python3 lab/figures
+# Crowds of Chromium on emulated lines, into docs/results/browsers.jsonl: some ten minutes, as root, alone on the machine; goes
+# on where it was interrupted, FRESH=1 begins anew.
+browsers: deps build
+	node lab/browsers/main.mjs
 # One JSON line for each measurement, kept under docs/results/.
 bench: deps build
 	scripts/bench

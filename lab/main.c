@@ -10,6 +10,7 @@
 #include "classes.h"
 #include "crowd.h"
 #include "flows.h"
+#include "hold.h"
 #include "site.h"
 
 enum {
@@ -37,6 +38,7 @@ enum {
     OPTION_THRONG,
     OPTION_BITTORRENT,
     OPTION_PROBE,
+    OPTION_HOLD,
 };
 
 typedef struct arguments {
@@ -51,6 +53,7 @@ typedef struct arguments {
     bool keys;
     bool live;
     bool probe;
+    bool hold;
 } arguments;
 
 static const struct argp_option options[] = {
@@ -63,6 +66,11 @@ static const struct argp_option options[] = {
     {"bittorrent", OPTION_BITTORRENT, "FILE", 0, "the program that runs libtorrent (lab/bittorrent of the source tree)",
      0},
     {"probe", OPTION_PROBE, NULL, 0, "measures how true the emulated lines are, and ends: no server, no clients", 0},
+    {"hold", OPTION_HOLD, NULL, 0,
+     "makes the lines and tells in JSON how to enter the nodes' namespaces; for each line on standard input, what went "
+     "over "
+     "them; until that ends",
+     0},
     {"keys", OPTION_KEYS, NULL, 0, "lists the keys of scenarios, and ends", 0},
     {NULL, 0, NULL, 0, NULL, 0},
 };
@@ -96,6 +104,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_PROBE:
         a->probe = true;
+        return 0;
+    case OPTION_HOLD:
+        a->hold = true;
         return 0;
     case OPTION_KEYS:
         a->keys = true;
@@ -251,6 +262,17 @@ static int probe_in(lab *l)
     return fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED_RUN;
 }
 
+static int hold_in(lab *l)
+{
+    if (!start_network(l))
+        return EXIT_FAILED_RUN;
+    lab_hold_config hold = {.emulator = l->emulator,
+                            .nodes = l->nodes,
+                            .nodes_count = (uint32_t)l->scenario.nodes + 1,
+                            .accuracy = &l->result.accuracy};
+    return lab_hold(&hold) ? EXIT_OK : EXIT_FAILED_RUN;
+}
+
 static bool start_site(lab *l, const char *throng, const char *rival)
 {
     const lab_scenario *s = &l->scenario;
@@ -315,6 +337,8 @@ static int run_lab(lab *l, const arguments *a)
     int code = make_nodes(l, a->probe);
     if (code == EXIT_OK && a->probe)
         code = probe_in(l);
+    else if (code == EXIT_OK && a->hold)
+        code = hold_in(l);
     else if (code == EXIT_OK)
         code = start_site(l, throng, rival) ? run_in(l, a) : EXIT_FAILED_RUN;
     return code;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <net/route.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -63,6 +64,18 @@ static int raise_device(int control, const char *name)
     return ioctl(control, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
 }
 
+/* The emulator carries packets between nodes alone, but a browser without a default route takes itself for offline, and
+ * gathers no candidate. */
+static int add_default_route(int control)
+{
+    char device[] = "tun0";
+    struct rtentry route = {.rt_flags = RTF_UP, .rt_dev = device};
+    struct sockaddr_in any = {.sin_family = AF_INET};
+    memcpy(&route.rt_dst, &any, sizeof any);
+    memcpy(&route.rt_genmask, &any, sizeof any);
+    return ioctl(control, SIOCADDRT, &route) < 0 ? -errno : 0;
+}
+
 /* In the new namespace. */
 static int configure(uint32_t node)
 {
@@ -76,6 +89,8 @@ static int configure(uint32_t node)
         error = -errno;
     if (error == 0)
         error = raise_device(control, "tun0");
+    if (error == 0)
+        error = add_default_route(control);
     if (error == 0)
         error = raise_device(control, "lo");
     close(control);
