@@ -121,14 +121,12 @@ static void file_with_broken_lines_counts_them_and_names_the_first(void **state)
 static void file_that_cannot_be_read_is_an_error(void **state)
 {
     log_file *f = *state;
-    char path[sizeof f->path];
-    strcpy(path, f->path);
-    strcpy(f->path, "/tmp");
-    assert_int_equal(read_file(f), THRONG_ERR_NOT_FOUND);
-    strcpy(f->path, path);
+    char error[REPORT_ERROR_MAX] = "";
+    assert_int_equal(report_log_read("/tmp", take, f, &f->tally, error), THRONG_ERR_NOT_FOUND);
+    assert_non_null(strstr(error, "directory"));
     assert_int_equal(unlink(f->path), 0);
-    assert_int_equal(read_file(f), THRONG_ERR_NOT_FOUND);
-    assert_non_null(strstr(f->error, "No such file"));
+    assert_int_equal(report_log_read(f->path, take, f, &f->tally, error), THRONG_ERR_NOT_FOUND);
+    assert_non_null(strstr(error, "No such file"));
 }
 
 static void sink_that_fails_ends_the_reading(void **state)
