@@ -11,7 +11,7 @@
 #include "command.h"
 #include "sim_coopnet.h"
 
-enum { NAMES_MAX = UINT32_MAX };
+#define NAMES_MAX UINT32_MAX
 #define NAMES_BYTES_MAX ((size_t)8 << 30)
 
 typedef struct log_reader {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NOBODY = UINT32_MAX };
+#define NOBODY UINT32_MAX
 
 /* What the directory takes for now when it keeps the site's most recent clients: one step for each who comes. Its
  * entries have coarse times that come round again; so the order of the last two thousand is right, however long a log

@@ -123,7 +123,7 @@ static void shuffle(uint32_t *numbers, uint32_t count, uint32_t wanted, uint64_t
     }
 }
 
-enum { NOBODY = UINT32_MAX };
+#define NOBODY UINT32_MAX
 
 /* new_numbers[client]: its number among those drawn, or NOBODY. */
 static int draw_clients(coopnet_trace *ret, const coopnet_trace *t, uint32_t wanted, uint64_t seed,
