@@ -1,11 +1,29 @@
 /* Strict tit-for-tat (Flashback, section 3.1.2): over all objects of a neighbour, it may owe 4 KB or 90 % of what it
- * gave, whichever is more; beyond that it meets silence. */
+ * gave, whichever is more; beyond that it meets silence. Who has all and stays can't be paid back, and would be of no
+ * use: it gives without reckoning, within give_percent (gives_when_done). */
 #include "peer.h"
 
 static uint64_t tab(const throng_node *node, uint64_t given)
 {
     uint64_t share = given * node->config.tab_percent / 100;
     return share > node->config.tab_bytes ? share : node->config.tab_bytes;
+}
+
+static bool has_all(const throng_node *node)
+{
+    for (uint32_t i = 0; i < node->objects_count; i++)
+        if (!node->objects[i]->done)
+            return false;
+    return node->objects_count > 0;
+}
+
+/* As far as it told: of all that we have in common. */
+static bool told_all(const throng_neighbour *n)
+{
+    for (uint32_t i = 0; i < n->links_count; i++)
+        if (!n->links[i].all)
+            return false;
+    return n->links_count > 0;
 }
 
 bool throng_credit_may_give(const throng_node *node, uint32_t bytes)
@@ -19,12 +37,14 @@ bool throng_credit_allows(const throng_node *node, const throng_neighbour *neigh
 {
     if (!throng_credit_may_give(node, bytes))
         return false;
+    if (node->config.gives_when_done && has_all(node))
+        return true;
     return neighbour->sent_bytes + bytes <= neighbour->received_bytes + tab(node, neighbour->received_bytes);
 }
 
 uint64_t throng_credit_left(const throng_node *node, const throng_neighbour *neighbour, uint64_t asked_bytes)
 {
-    if (neighbour->seeder)
+    if (neighbour->seeder || (node->config.gives_when_done && told_all(neighbour)))
         return UINT64_MAX;
     uint64_t limit = neighbour->sent_bytes + tab(node, neighbour->sent_bytes);
     uint64_t used = neighbour->received_bytes + asked_bytes;

@@ -25,6 +25,7 @@ void throng_node_config_default(throng_node_config *config, throng_profile profi
         .objects_max = 64,
         .events_max = 1024,
         .trust_introductions = true,
+        .gives_when_done = profile == THRONG_PROFILE_THRONG,
     };
 }
 

@@ -154,11 +154,12 @@ static void who_vanishes_is_gone_after_four_retries(void **state)
     story_free(s);
 }
 
-/* A peer that has everything gives one that gives nothing its tab, 4 KB, and meets the rest with silence. */
+/* A peer that reckons gives one that gives nothing its tab, 4 KB, and meets the rest with silence. */
 static void who_gives_nothing_gets_the_tab_and_no_more(void **state)
 {
     sim_scenario scenario;
     story_scenario(&scenario, THRONG_PROFILE_THRONG);
+    scenario.node.gives_when_done = false;
     story *s = story_new(&scenario);
     story_seeder_dies(s);
     uint32_t rich = story_client(s), leech = story_client(s);
@@ -168,6 +169,21 @@ static void who_gives_nothing_gets_the_tab_and_no_more(void **state)
     story_run(s, 30 * THRONG_SECOND);
     assert_false(story_done(s, leech, 0));
     assert_int_equal(story_content(s, SIM_SENT, rich, leech, 0), scenario.node.tab_bytes);
+    story_free(s);
+}
+
+/* Nobody can pay back who has all already. */
+static void who_has_all_gives_without_reckoning(void **state)
+{
+    sim_scenario scenario;
+    story_scenario(&scenario, THRONG_PROFILE_THRONG);
+    story *s = story_new(&scenario);
+    story_seeder_dies(s);
+    uint32_t rich = story_client(s), poor = story_client(s);
+    story_offer(s, rich, 0);
+    story_join(s, poor, 0, &rich, 1);
+    story_run(s, 30 * THRONG_SECOND);
+    assert_true(story_done(s, poor, 0));
     story_free(s);
 }
 
@@ -185,6 +201,7 @@ static void asking_on_does_not_stretch_the_tab(void **state)
 {
     sim_scenario scenario;
     story_scenario(&scenario, THRONG_PROFILE_THRONG);
+    scenario.node.gives_when_done = false;
     story *s = story_new(&scenario);
     story_seeder_dies(s);
     uint32_t rich = story_client(s), puppet = story_puppet(s);
@@ -469,6 +486,7 @@ int main(void)
         cmocka_unit_test(who_says_bye_is_no_neighbour_any_more),
         cmocka_unit_test(who_vanishes_is_gone_after_four_retries),
         cmocka_unit_test(who_gives_nothing_gets_the_tab_and_no_more),
+        cmocka_unit_test(who_has_all_gives_without_reckoning),
         cmocka_unit_test(asking_on_does_not_stretch_the_tab),
         cmocka_unit_test(an_unproven_address_draws_three_times_its_bytes_at_most),
         cmocka_unit_test(a_liar_is_found_out_dropped_and_not_taken_back),

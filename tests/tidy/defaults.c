@@ -73,6 +73,7 @@ static void node(check *c)
     number(c, "download_limit_bps", n.download_limit_bps);
     number(c, "objects_max", n.objects_max);
     number(c, "events_max", n.events_max);
+    row(c, "gives_when_done", n.gives_when_done ? "true" : "false");
     row(c, "trust_introductions", n.trust_introductions ? "true" : "false");
 }
 
