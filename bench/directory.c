@@ -156,6 +156,7 @@ int main(int argc, char **argv)
     throng_board_secrets secrets;
     throng_board_limits_default(&limits);
     limits.objects_max = b.objects;
+    limits.holders_max = throng_directory_holders_default(b.objects);
     limits.peers_max = b.peers;
     size_t size = throng_board_size(&limits);
     void *memory = size == 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

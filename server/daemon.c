@@ -283,6 +283,7 @@ static int open_board(daemon_state *d)
     throng_board_limits limits;
     throng_board_limits_default(&limits);
     limits.objects_max = d->options->objects_max;
+    limits.holders_max = throng_directory_holders_default(limits.objects_max);
     int code = board_file_open(&d->file, d->options->board, &limits, d->who.group);
     if (code == SERVER_EXIT_OK) {
         throng_board_set_uplink_daemon(&d->file.board, d->options->uplink_bps);

@@ -46,6 +46,9 @@ typedef struct sim_scenario {
     uint64_t peers_max;   /* clients at once */
 
     throng_time rtt;
+    uint64_t groups; /* networks of clients; 0: clients lie at random places instead */
+    throng_time group_rtt;
+    uint64_t near; /* bool: the server knows the networks */
     throng_time jitter;
     double loss;
 

@@ -29,6 +29,11 @@ const scenario_key sim_keys[] = {
      "clients at once; beyond, arrivals are turned away"},
 
     {"network", "rtt", SCENARIO_TIME, IN(rtt), 0, 60e6, NULL, "mean round trip between two clients, without queues"},
+    {"network", "groups", SCENARIO_COUNT, IN(groups), 0, 256, NULL,
+     "networks that clients are in, in turn; `rtt` is then that between two of them; 0: clients lie at random places"},
+    {"network", "group_rtt", SCENARIO_TIME, IN(group_rtt), 0, 60e6, NULL, "round trip within a network"},
+    {"network", "near", SCENARIO_CHOICE, IN(near), 0, 0, "no|yes",
+     "the server knows the networks, and names peers of a client's own first"},
     {"network", "jitter", SCENARIO_TIME, IN(jitter), 0, 10e6, NULL, "each packet is late by up to this, evenly"},
     {"network", "loss", SCENARIO_SHARE, IN(loss), 0, 0.99, NULL, "share of packets lost on the way"},
 
@@ -69,6 +74,7 @@ const scenario_key sim_keys[] = {
     {"node", "burst_initial", SCENARIO_COUNT, IN(node.burst_initial), 1, 1000, NULL, "…"},
     {"node", "tab_bytes", SCENARIO_COUNT, IN(node.tab_bytes), 0, 1e9, NULL, "…"},
     {"node", "tab_percent", SCENARIO_COUNT, IN(node.tab_percent), 0, 1000, NULL, "…"},
+    {"node", "gives_when_done", SCENARIO_CHOICE, IN(node.gives_when_done), 0, 0, "no|yes", "…"},
     {"node", "window_min", SCENARIO_COUNT, IN(node.window_min), 1, 1e5, NULL, "…"},
     {"node", "window_max", SCENARIO_COUNT, IN(node.window_max), 1, 1e5, NULL, "…"},
     {"node", "neighbour_window", SCENARIO_COUNT, IN(node.neighbour_window), 1, 1e5, NULL, "…"},
@@ -97,8 +103,11 @@ void sim_value_store(const scenario_key *key, void *base, double value)
     char *at = (char *)base + key->offset;
     uint64_t whole = (uint64_t)value;
     uint32_t whole32 = (uint32_t)value;
+    bool yes = value > 0;
     if (is_double(key))
         memcpy(at, &value, sizeof value);
+    else if (key->size == sizeof yes)
+        memcpy(at, &yes, sizeof yes);
     else if (key->size == sizeof whole32)
         memcpy(at, &whole32, sizeof whole32);
     else
@@ -115,6 +124,8 @@ double sim_value_load(const scenario_key *key, const void *base)
         memcpy(&value, at, sizeof value);
         return value;
     }
+    if (key->size == sizeof(bool))
+        return *(const bool *)at;
     if (key->size == sizeof whole32) {
         memcpy(&whole32, at, sizeof whole32);
         return whole32;

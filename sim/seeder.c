@@ -93,7 +93,10 @@ static int start(sim_shard *s)
     memset(config.token_key, SIM_TOKEN_KEY, sizeof config.token_key);
     config.rate_bps = s->w->scenario.seeder.up_bps;
     server->rate_bps = config.rate_bps;
+    config.objects_max = SIM_OBJECTS_MAX;
     int result = throng_seed_new(&server->seed, &config, &s->alloc);
+    if (result >= 0 && s->w->networks_memory)
+        throng_seed_set_networks(server->seed, &s->w->networks);
     for (uint32_t i = 0; result >= 0 && i < s->w->scenario.objects; i++) {
         sim_object *object = &s->w->objects[i];
         result = throng_seed_add(server->seed, s->now, &object->id, object->manifest, object->manifest_size,
@@ -153,8 +156,9 @@ static void answer_get(sim_shard *s, const sim_packet *packet)
     sim_endpoint peers[THRONG_DIRECTIONS_PEERS_MAX];
     uint32_t object;
     memcpy(&object, packet->head, sizeof object);
-    uint32_t count = throng_seed_peers(s->w->server.seed, s->now, &s->w->objects[object].id, addrs,
-                                       (uint32_t)s->w->scenario.join_peers);
+    throng_addr who = sim_addr(packet->from);
+    uint32_t count = throng_seed_peers_for(s->w->server.seed, s->now, &s->w->objects[object].id, &who, addrs,
+                                           (uint32_t)s->w->scenario.join_peers);
     for (uint32_t i = 0; i < count; i++)
         peers[i] = sim_endpoint_of(&addrs[i]);
     uint32_t size = directions_wire_size(s, count);

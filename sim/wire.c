@@ -67,6 +67,10 @@ static throng_time way(const sim_world *w, sim_host *from, sim_endpoint to)
         double dx = (double)a->x - (double)b->x, dy = (double)a->y - (double)b->y;
         scale += (1 - NEAR_SHARE) * sqrt(dx * dx + dy * dy) / MEAN_DISTANCE;
     }
+    if (w->scenario.groups > 0) {
+        half = (double)(b && sim_groups_near(w, from->at.slot, to.slot) ? w->scenario.group_rtt : w->scenario.rtt) / 2;
+        scale = 1;
+    }
     throng_time delay = (throng_time)(half * scale) + sim_line_of(w, from)->delay;
     if (b)
         delay += line_to(w, to.slot)->delay;
@@ -80,7 +84,10 @@ throng_time sim_wire_shortest(const sim_world *w)
     throng_time least = w->seeder_line.delay;
     for (uint32_t i = 0; i < w->scenario.classes_count; i++)
         least = w->lines[i].delay < least ? w->lines[i].delay : least;
-    throng_time shortest = (throng_time)((double)w->scenario.rtt / 2 * NEAR_SHARE) + 2 * least;
+    double half = (double)w->scenario.rtt / 2 * NEAR_SHARE;
+    if (w->scenario.groups > 0 && (double)w->scenario.group_rtt / 2 < half)
+        half = (double)w->scenario.group_rtt / 2;
+    throng_time shortest = (throng_time)half + 2 * least;
     return shortest > WAY_LEAST_US ? shortest : WAY_LEAST_US;
 }
 

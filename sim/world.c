@@ -57,6 +57,8 @@ int sim_world_new(sim_world **ret, const sim_scenario *scenario, const sim_optio
     if (result >= 0)
         result = sim_objects_new(w);
     if (result >= 0)
+        result = sim_groups_new(w);
+    if (result >= 0)
         result = sim_seeder_init(w);
     if (result < 0) {
         sim_world_free(w);
@@ -76,6 +78,7 @@ void sim_world_free(sim_world *w)
             sim_host_free(sim_shard_of(w, slot), w->hosts[slot]);
     throng_seed_free(w->server.seed);
     sim_objects_free(w);
+    sim_groups_free(w);
     for (uint32_t i = 0; w->shards && i < w->shards_count; i++)
         sim_shard_free(w->shards[i]);
     free(w->shards);

@@ -220,6 +220,8 @@ struct sim_world {
     uint32_t chunk_bits;
     sim_victim *victims;
     sim_host *seeder;
+    throng_prefixes networks; /* that the server knows */
+    void *networks_memory;    /* NULL: none */
 
     sim_host **hosts; /* by slot; NULL: nobody. An entry changes in its shard's hands */
     sim_place *places;
@@ -318,6 +320,12 @@ int sim_client_join(sim_shard *s, sim_host *host, const sim_object *object, cons
 /* Events, datagrams, deadline: after every call that takes `now`. */
 void sim_client_drain(sim_shard *s, sim_host *host);
 void sim_client_leave(sim_shard *s, sim_host *host, bool bye);
+
+/* groups.c */
+int sim_groups_new(sim_world *w);
+void sim_groups_free(sim_world *w);
+/* Two clients in the same network. */
+bool sim_groups_near(const sim_world *w, uint32_t slot, uint32_t other);
 
 /* seeder.c */
 int sim_seeder_init(sim_world *w);

@@ -37,6 +37,12 @@ static size_t lay_out(throng_directory *d, const throng_directory_limits *limits
     return d->peers_offset + (size_t)limits->peers_max * PEER_WORDS * sizeof(directory_word);
 }
 
+uint32_t throng_directory_holders_default(uint32_t objects_max)
+{
+    enum { OBJECTS_FEW = 16384, HOLDERS_OF_MANY = 62 }; /* eight cache lines */
+    return objects_max <= OBJECTS_FEW ? THRONG_DIRECTORY_HOLDERS_MAX : HOLDERS_OF_MANY;
+}
+
 size_t throng_directory_size(const throng_directory_limits *limits)
 {
     throng_directory d;

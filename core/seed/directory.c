@@ -9,9 +9,10 @@
 
 int throng_seed_directory_open(throng_seed *seed)
 {
-    const throng_directory_limits limits = {.objects_max = seed->config.objects_max,
+    uint32_t objects_max = seed->config.objects_max;
+    const throng_directory_limits limits = {.objects_max = objects_max,
                                             .peers_max = seed->config.peers_max,
-                                            .holders_max = THRONG_DIRECTORY_HOLDERS_MAX};
+                                            .holders_max = throng_directory_holders_default(objects_max)};
     seed->directory = seed->config.directory;
     if (seed->directory) {
         if (seed->directory->limits.objects_max < limits.objects_max ||
@@ -37,12 +38,16 @@ void throng_seed_directory_close(throng_seed *seed)
     throng_seed_give_back(seed, seed->own_directory.base, seed->own_directory_size);
 }
 
+static uint16_t near_of(const throng_seed *seed, const throng_addr *addr)
+{
+    if (!seed->networks)
+        return 0;
+    return throng_prefixes_network(seed->networks, throng_prefixes_find(seed->networks, addr->ip)).near;
+}
+
 int throng_seed_directory_add(throng_seed *seed, throng_time now, const throng_addr *addr, seed_client *client)
 {
-    if (seed->networks) {
-        int32_t prefix = throng_prefixes_find(seed->networks, addr->ip);
-        client->place.near = throng_prefixes_network(seed->networks, prefix).near;
-    }
+    client->place.near = near_of(seed, addr);
     client->listed_heard = now;
     return throng_directory_add_peer(seed->directory, now, addr, &client->place, &client->listed);
 }
@@ -139,6 +144,15 @@ static uint32_t peers_of_kinds(throng_seed *seed, throng_time now, const throng_
 uint32_t throng_seed_peers(throng_seed *seed, throng_time now, const throng_hash *id, throng_addr *ret, uint32_t max)
 {
     return peers_of_kinds(seed, now, id, THRONG_KINDS_UDP, ret, max);
+}
+
+uint32_t throng_seed_peers_for(throng_seed *seed, throng_time now, const throng_hash *id, const throng_addr *client,
+                               throng_addr *ret, uint32_t max)
+{
+    const seed_object *object = throng_seed_object_find(seed, throng_hash_tag(id));
+    throng_directory_query query = {
+        .max = max, .kinds = throng_peer_kinds_for(client), .place.near = near_of(seed, client)};
+    return object ? pick(seed, now, object, &query, ret) : 0;
 }
 
 uint32_t throng_seed_browsers(throng_seed *seed, throng_time now, const throng_hash *id, throng_addr *ret, uint32_t max)

@@ -9,7 +9,7 @@
 
 #include "directory/layout.h"
 
-enum { OBJECTS = 4, PEERS = 300, HOLDERS = THRONG_DIRECTORY_HOLDERS_MAX };
+enum { OBJECTS = 4, PEERS = 300, HOLDERS = 62 };
 
 static const throng_directory_limits limits = {.objects_max = OBJECTS, .peers_max = PEERS, .holders_max = HOLDERS};
 
@@ -96,7 +96,7 @@ static void limits_out_of_range_have_no_size(void **state)
                                              {1, 1, 0},
                                              {THRONG_DIRECTORY_OBJECTS_MAX + 1, 1, 1},
                                              {1, THRONG_DIRECTORY_PEERS_MAX + 1, 1},
-                                             {1, 1, HOLDERS + 1}};
+                                             {1, 1, THRONG_DIRECTORY_HOLDERS_MAX + 1}};
     throng_directory d;
     uint64_t memory[64];
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

@@ -54,6 +54,7 @@ static void board_of_a_million_objects_and_peers_takes_less_than_a_gigabyte(void
     throng_board_limits limits;
     throng_board_limits_default(&limits);
     limits.objects_max = 1000000;
+    limits.holders_max = throng_directory_holders_default(limits.objects_max);
     limits.peers_max = 1000000;
     assert_in_range(throng_board_size(&limits), 700000000, 1000000000);
 }

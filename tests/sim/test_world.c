@@ -255,11 +255,25 @@ static void clients_beyond_the_most_are_turned_away(void **state)
     assert_true(r.arrived == 30);
 }
 
+static void a_crowd_in_networks_that_the_server_knows_takes_four_fifths_of_the_time(void **state)
+{
+    sim_scenario scenario;
+    sim_result near, random;
+    sample(&scenario, "neighbourhoods");
+    scenario.warmup = 8 * THRONG_SECOND;
+    run(&scenario, NULL, &near);
+    scenario.near = 0;
+    run(&scenario, NULL, &random);
+    assert_true(near.measured.count > 100);
+    assert_true(near.measured.mean <= 0.8 * random.measured.mean);
+}
+
 int main(int argc, char **argv)
 {
     folder = argc > 1 ? argv[1] : "sim/scenarios";
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_seed_is_one_trace_bit_for_bit),
+        cmocka_unit_test(a_crowd_in_networks_that_the_server_knows_takes_four_fifths_of_the_time),
         cmocka_unit_test(any_number_of_threads_makes_the_same_trace),
         cmocka_unit_test(threads_that_share_every_turn_make_the_same_trace),
         cmocka_unit_test(a_violation_is_the_same_with_any_number_of_threads),

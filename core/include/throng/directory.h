@@ -19,7 +19,7 @@
 enum {
     THRONG_DIRECTORY_OBJECTS_MAX = 1 << 21,
     THRONG_DIRECTORY_PEERS_MAX = (1 << 22) - 1,
-    THRONG_DIRECTORY_HOLDERS_MAX = 62, /* with what else is told of an object, eight cache lines */
+    THRONG_DIRECTORY_HOLDERS_MAX = 254, /* with what else is told of an object, 32 cache lines */
 };
 
 typedef struct throng_directory_limits {
@@ -67,6 +67,9 @@ typedef struct throng_directory {
     uint32_t objects_count, peers_count;
 } throng_directory;
 
+/* Holders to keep of each of so many objects: a few tens (CoopNet section II-B), of a million objects 62; of up to
+ * 16,384 as many as there may be, since the latest few tens of a crowd in twenty networks are three of each. */
+THRONG_API uint32_t throng_directory_holders_default(uint32_t objects_max);
 /* Bytes of a directory, a multiple of 64; 0 if a limit is out of range. */
 THRONG_API size_t throng_directory_size(const throng_directory_limits *limits);
 /* Takes memory of throng_directory_size bytes, aligned to 8 (64 is faster), that was zeroed or is in use as a

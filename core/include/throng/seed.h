@@ -82,6 +82,9 @@ THRONG_API bool throng_seed_poll_send(throng_seed *seed, throng_time now, throng
  * how many. */
 THRONG_API uint32_t throng_seed_peers(throng_seed *seed, throng_time now, const throng_hash *object, throng_addr *ret,
                                       uint32_t max);
+/* The same for a client at this address, near ones first. */
+THRONG_API uint32_t throng_seed_peers_for(throng_seed *seed, throng_time now, const throng_hash *object,
+                                          const throng_addr *client, throng_addr *ret, uint32_t max);
 /* An object's number in the directory. THRONG_ERR_NOT_FOUND. */
 THRONG_API int throng_seed_holders(const throng_seed *seed, const throng_hash *object, uint32_t *ret_object);
 
