@@ -76,7 +76,7 @@ static void parse_lists(struct argp_state *state, coopnet_study *study, const ch
         if (study->runs_count == COOPNET_RUNS_MAX)
             argp_error(state, "--lists: more than %d", COOPNET_RUNS_MAX);
         else
-            study->lists[study->runs_count++] = parse_count(state, "lists", part, 1, THRONG_DIRECTORY_HOLDERS_MAX);
+            study->lists[study->runs_count++] = parse_count(state, "lists", part, 1, COOPNET_LIST_MAX);
     }
     if (study->runs_count == 0)
         argp_error(state, "--lists: no number");

@@ -22,7 +22,7 @@ typedef struct coopnet_client {
     bool is_ipv6;
 } coopnet_client;
 
-enum { COOPNET_REQUESTS_MAX = 1 << 28, COOPNET_CLIENTS_MAX = 1 << 28 };
+enum { COOPNET_REQUESTS_MAX = 1 << 28, COOPNET_CLIENTS_MAX = 1 << 28, COOPNET_LIST_MAX = 62 };
 
 /* Clients and objects are numbers from 0 on. Requests take 12 bytes each (24 while they are sorted), clients 8. */
 typedef struct coopnet_trace {
@@ -89,7 +89,7 @@ typedef enum coopnet_naming {
 
 typedef struct coopnet_config {
     coopnet_naming naming;
-    uint32_t list;     /* peers named to a client, or in its group; 1 … THRONG_DIRECTORY_HOLDERS_MAX */
+    uint32_t list;     /* peers named to a client, or in its group; 1 … COOPNET_LIST_MAX */
     uint32_t change_s; /* every object is a new version so often; 0: never */
     uint32_t stay_s;   /* a client answers others for so long after its last request; 0: to the end */
     uint32_t bin_s;    /* of the series; at least 1 */

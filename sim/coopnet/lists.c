@@ -75,7 +75,7 @@ static int open_lists(coopnet_lists *l)
             throng_directory_set_times(&l->directory, 0, THRONG_NEVER);
         return error < 0 ? error : throng_directory_add_object(&l->directory, 1, &l->objects[0]);
     case COOPNET_HOLDERS:
-        error = open_directory(l, l->trace->objects_count, THRONG_DIRECTORY_HOLDERS_MAX);
+        error = open_directory(l, l->trace->objects_count, COOPNET_LIST_MAX);
         l->peers = numbers(clients, &error);
         l->objects = numbers(l->trace->objects_count, &error);
         l->versions = numbers(l->trace->objects_count, &error);
@@ -148,7 +148,7 @@ static uint32_t peer_of(coopnet_lists *l, uint32_t client)
 
 static uint32_t pick(coopnet_lists *l, throng_time now, uint32_t object, throng_tag tag, uint32_t client, uint32_t *ret)
 {
-    throng_addr addrs[THRONG_DIRECTORY_HOLDERS_MAX], own = addr_of(l, client);
+    throng_addr addrs[COOPNET_LIST_MAX], own = addr_of(l, client);
     throng_directory_query query = {
         .object = object,
         .tag = tag,

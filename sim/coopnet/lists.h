@@ -17,7 +17,7 @@ typedef struct coopnet_lists coopnet_lists;
 coopnet_lists *coopnet_lists_new(const coopnet_trace *trace, const coopnet_config *config, int *ret_error);
 void coopnet_lists_free(coopnet_lists *lists);
 
-/* Whom the client asks; never itself. At most THRONG_DIRECTORY_HOLDERS_MAX. */
+/* Whom the client asks; never itself. At most COOPNET_LIST_MAX. */
 uint32_t coopnet_lists_peers(coopnet_lists *lists, const coopnet_want *want, uint32_t *ret_clients);
 /* It has to go to the server for the content, and is told of peers for later on. */
 void coopnet_lists_serve(coopnet_lists *lists, const coopnet_want *want);

@@ -134,7 +134,7 @@ static void consider(replay *r, const coopnet_want *w, uint32_t mine, uint32_t p
 
 static found look(replay *r, const coopnet_want *w, uint32_t mine, coopnet_counts *counts)
 {
-    uint32_t peers[THRONG_DIRECTORY_HOLDERS_MAX];
+    uint32_t peers[COOPNET_LIST_MAX];
     uint32_t count = coopnet_lists_peers(r->lists, w, peers);
     found best = {0};
     for (uint32_t i = 0; i < count; i++) {
