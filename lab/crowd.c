@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "arrivals.h"
+#include "random.h"
 #include "record.h"
 
 enum { LOOK_MS = 10 };
@@ -298,6 +299,18 @@ static lab_client_config client_config(span *s)
     };
 }
 
+/* Nodes of a network lie side by side, and those who come after one another are in different ones. */
+static void shuffle(span *s)
+{
+    lab_random random = {.state = (uint64_t)scenario_of(s)->seed ^ 0x3a3a3a3a3a3a3a3a};
+    for (uint32_t i = s->free_count; i > 1; i--) {
+        uint32_t other = (uint32_t)(lab_random_unit(&random) * i);
+        uint32_t slot = s->free_slots[other];
+        s->free_slots[other] = s->free_slots[i - 1];
+        s->free_slots[i - 1] = slot;
+    }
+}
+
 static bool prepare(span *s)
 {
     const lab_scenario *scenario = scenario_of(s);
@@ -315,6 +328,8 @@ static bool prepare(span *s)
     for (uint32_t slot = 0; slot < s->slots; slot++)
         if (slot / per_node % loops == s->index)
             s->free_slots[s->free_count++] = slot;
+    if (scenario->groups > 0)
+        shuffle(s);
     s->client = client_config(s);
     return s->client.own_netns >= 0 && uv_loop_init(&s->loop) == 0;
 }

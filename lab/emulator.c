@@ -111,11 +111,22 @@ static void packet_lose(lab_emulator *e, uint32_t number, atomic_ullong *counter
 
 /* ---- the way ---- */
 
-uint64_t lab_emulator_delay_ns(const lab_emulator *e, uint32_t from, uint32_t to)
+static double way_us(const lab_emulator *e, uint32_t from, uint32_t to)
 {
+    const lab_emulator_config *c = &e->config;
+    if (c->group_size > 0) {
+        uint32_t a = lab_node_network(from, c->group_size) % c->groups;
+        uint32_t b = lab_node_network(to, c->group_size) % c->groups;
+        return (double)(from != 0 && to != 0 && a == b ? c->group_rtt_us : c->rtt_us) / 2;
+    }
     double dx = (double)(e->nodes[from].x - e->nodes[to].x), dy = (double)(e->nodes[from].y - e->nodes[to].y);
     double scale = NEAR_SHARE + (1 - NEAR_SHARE) * sqrt(dx * dx + dy * dy) / MEAN_DISTANCE;
-    return (uint64_t)((double)e->config.rtt_us * 500 * scale) + e->config.access[from].delay_us * 1000 +
+    return (double)c->rtt_us / 2 * scale;
+}
+
+uint64_t lab_emulator_delay_ns(const lab_emulator *e, uint32_t from, uint32_t to)
+{
+    return (uint64_t)(way_us(e, from, to) * 1000) + e->config.access[from].delay_us * 1000 +
            e->config.access[to].delay_us * 1000;
 }
 

@@ -35,7 +35,10 @@ typedef struct lab_emulator_config {
     const lab_netns *nodes; /* must outlive the emulator, as access must */
     const lab_access *access;
     uint32_t nodes_count;
-    uint64_t rtt_us;    /* mean round trip between two nodes, without queues */
+    uint64_t rtt_us;     /* mean round trip between two nodes, without queues */
+    uint32_t group_size; /* nodes of a network (lab_scenario_group_size), `rtt_us` apart; 0: at random places instead */
+    uint32_t groups;     /* networks of the same number modulo this are one */
+    uint64_t group_rtt_us; /* within one; the server is in none */
     uint64_t jitter_us; /* most that a packet is late, over all pairs in the mean; each pair has its own share of it */
     bool reorder;       /* jitter may let a packet overtake another of its pair */
     double loss;        /* share of packets lost on the way */

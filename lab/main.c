@@ -229,6 +229,9 @@ static bool start_network(lab *l)
         .nodes_count = l->nodes_count,
         .access = l->access,
         .rtt_us = (uint64_t)s->rtt_us,
+        .group_size = s->groups > 0 ? lab_scenario_group_size(s) : 0,
+        .groups = (uint32_t)s->groups,
+        .group_rtt_us = (uint64_t)s->group_rtt_us,
         .jitter_us = (uint64_t)s->jitter_us,
         .reorder = s->reorder > 0,
         .loss = s->loss,
@@ -286,6 +289,8 @@ static bool start_site(lab *l, const char *throng, const char *rival)
         .rival = s->clients == LAB_CLIENTS_BITTORRENT ? rival : NULL,
         .nodes = l->nodes,
         .nodes_count = l->nodes_count,
+        .group_size = s->groups > 0 && s->near > 0 ? lab_scenario_group_size(s) : 0,
+        .groups = (uint32_t)s->groups,
     };
     return lab_site_start(&l->site, &site);
 }

@@ -25,6 +25,16 @@ uint32_t lab_node_ip(uint32_t node)
     return first_ip + node;
 }
 
+uint32_t lab_node_network(uint32_t node, uint32_t size)
+{
+    return (lab_node_ip(node) - lab_network_ip(0, size)) / size;
+}
+
+uint32_t lab_network_ip(uint32_t network, uint32_t size)
+{
+    return first_ip / size * size + network * size;
+}
+
 uint32_t lab_box_ip(uint32_t node)
 {
     return first_box_ip + node;

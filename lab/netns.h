@@ -18,6 +18,9 @@ enum { LAB_NODES_MAX = 4096, LAB_MTU = 1500 };
 /* In host order. */
 uint32_t lab_node_ip(uint32_t node);
 uint32_t lab_box_ip(uint32_t node);
+/* Of networks of `size` addresses each (a power of two), the one that a node's is in; their first address. */
+uint32_t lab_node_network(uint32_t node, uint32_t size);
+uint32_t lab_network_ip(uint32_t network, uint32_t size);
 /* LAB_NODES_MAX for an address that is neither a node's nor a box's. */
 uint32_t lab_node_of_ip(uint32_t ip, bool *ret_is_box);
 

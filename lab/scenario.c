@@ -250,6 +250,14 @@ void lab_scenario_format(const lab_scenario *scenario, const scenario_key *key, 
     scenario_value_format(key, value, text, size_max);
 }
 
+uint32_t lab_scenario_group_size(const lab_scenario *s)
+{
+    uint32_t size = 1;
+    while (size * s->groups < s->nodes)
+        size *= 2;
+    return size;
+}
+
 void lab_scenario_print_keys(FILE *out)
 {
     lab_scenario scenario;

@@ -50,6 +50,9 @@ typedef struct lab_scenario {
     double nodes;       /* clients at once */
     double loops;
     double rtt_us;
+    double groups; /* networks of nodes; 0: nodes lie at random places instead */
+    double group_rtt_us;
+    double near; /* the server is told the networks */
     double jitter_us;
     double reorder;
     double loss;
@@ -92,6 +95,8 @@ int lab_scenario_parse(lab_scenario *ret, const char *name, const char *text, ch
 int lab_scenario_set(lab_scenario *scenario, const char *assignment, char error[LAB_ERROR_MAX]);
 /* What no single key can tell: that the parts fit together. */
 int lab_scenario_check(const lab_scenario *scenario, const char *name, char error[LAB_ERROR_MAX]);
+/* Nodes of one network: a power of two, so that their addresses are a prefix. There must be groups. */
+uint32_t lab_scenario_group_size(const lab_scenario *scenario);
 /* The table of keys, as Markdown. */
 void lab_scenario_print_keys(FILE *out);
 /* The key as a file would give it. */

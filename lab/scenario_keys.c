@@ -29,6 +29,12 @@ const scenario_key lab_keys[] = {
     {"run", "loops", SCENARIO_COUNT, IN(loops), 1, 16, NULL, "threads that the clients are shared among"},
 
     {"network", "rtt", SCENARIO_TIME, IN(rtt_us), 0, 10e6, NULL, "mean round trip between two nodes, without queues"},
+    {"network", "groups", SCENARIO_COUNT, IN(groups), 0, 256, NULL,
+     "networks, each a prefix, that nodes are in; `rtt` is then that between two of them; 0: nodes lie at random "
+     "places"},
+    {"network", "group_rtt", SCENARIO_TIME, IN(group_rtt_us), 0, 10e6, NULL, "round trip within a network"},
+    {"network", "near", SCENARIO_CHOICE, IN(near), 0, 0, "no|yes",
+     "the server knows the networks (--networks of `throng serve`)"},
     {"network", "jitter", SCENARIO_TIME, IN(jitter_us), 0, 10e6, NULL,
      "each packet is late by up to this, evenly; pairs differ, between half of it and one and a half"},
     {"network", "reorder", SCENARIO_CHOICE, IN(reorder), 0, 0, "no|yes", "jitter may let packets of a pair overtake"},

@@ -65,6 +65,26 @@ static bool make_directory(lab_site *site, uint32_t objects, uint64_t object_siz
     return made;
 }
 
+/* A line for each prefix, as `throng serve --networks` reads it. */
+static bool write_networks(const lab_site *site, const lab_site_config *config)
+{
+    char path[LAB_PATH_MAX + 16];
+    uint32_t last = lab_node_network(config->nodes_count, config->group_size);
+    int length = 32;
+    for (uint32_t size = config->group_size; size > 1; size /= 2)
+        length--;
+    snprintf(path, sizeof path, "%s/networks", site->directory);
+    FILE *out = fopen(path, "we");
+    if (!out)
+        return false;
+    for (uint32_t i = 0; i <= last; i++) {
+        uint32_t ip = lab_network_ip(i, config->group_size);
+        fprintf(out, "%u.%u.%u.%u/%d %u\n", ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255, length,
+                1 + i % config->groups);
+    }
+    return fclose(out) == 0 && chmod(path, 0644) == 0;
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
     remove(path);
@@ -82,14 +102,19 @@ static void remove_directory(const char *directory)
 static void run_server(const lab_site *site, const lab_site_config *config)
 {
     char listen[32], uplink[32], state[LAB_PATH_MAX + 16], served[LAB_PATH_MAX + 16];
+    char networks[LAB_PATH_MAX + 16];
     uint32_t ip = lab_node_ip(0);
     snprintf(listen, sizeof listen, "%u.%u.%u.%u:%d", ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255, LAB_PORT);
     snprintf(uplink, sizeof uplink, "%llu", (unsigned long long)config->uplink_bps);
     snprintf(state, sizeof state, "%s/state", site->directory);
     snprintf(served, sizeof served, "%s/site", site->directory);
+    snprintf(networks, sizeof networks, "%s/networks", site->directory);
+    const char *const arguments[] = {"throng",     "serve",    served, "--listen",
+                                     listen,       "--uplink", uplink, "--mode",
+                                     config->mode, "--state",  state,  config->group_size > 0 ? "--networks" : NULL,
+                                     networks,     NULL};
     if (getppid() != 1)
-        execl(config->throng, "throng", "serve", served, "--listen", listen, "--uplink", uplink, "--mode", config->mode,
-              "--state", state, (char *)NULL);
+        execv(config->throng, (char *const *)(uintptr_t)arguments);
     fprintf(stderr, "throng-lab: cannot start %s: %s\n", config->throng, strerror(errno));
     _exit(127);
 }
@@ -194,7 +219,8 @@ bool lab_site_start(lab_site *ret, const lab_site_config *config)
 {
     int life[2], ready[2], commands[2];
     *ret = (lab_site){.life = -1, .ready = -1, .commands = -1};
-    if (!make_directory(ret, config->objects, config->object_size)) {
+    if (!make_directory(ret, config->objects, config->object_size) ||
+        (config->group_size > 0 && !write_networks(ret, config))) {
         remove_directory(ret->directory);
         return false;
     }

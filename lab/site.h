@@ -24,6 +24,10 @@ typedef struct lab_site_config {
     const char *rival;
     const struct lab_netns *nodes;
     uint32_t nodes_count;
+    /* Nodes are in networks of so many, of which those of the same number modulo `groups` are one: the server is told.
+     * 0: it is not. */
+    uint32_t group_size;
+    uint32_t groups;
 } lab_site_config;
 
 typedef struct lab_site {

@@ -11,6 +11,7 @@
 
 #include <lab/arrivals.h>
 #include <lab/classes.h>
+#include <lab/netns.h>
 #include <lab/scenario.h>
 
 static void expect_error(const char *text, const char *expected)
@@ -165,6 +166,22 @@ static void check_contradicting_keys_are_named(void **state)
     assert_non_null(strstr(error, "heal_at"));
 }
 
+static void networks_are_prefixes_with_room_for_all_nodes(void **state)
+{
+    lab_scenario s;
+    char error[LAB_ERROR_MAX];
+    lab_scenario_default(&s);
+    assert_int_equal(lab_scenario_set(&s, "network.groups=20", error), 0);
+    assert_int_equal(lab_scenario_set(&s, "run.nodes=600", error), 0);
+    uint32_t size = lab_scenario_group_size(&s);
+    assert_int_equal(size, 32);
+    for (uint32_t node = 0; node <= 600; node++) {
+        uint32_t network = lab_node_network(node, size), first = lab_network_ip(network, size);
+        assert_int_equal(first % size, 0);
+        assert_in_range(lab_node_ip(node), first, first + size - 1);
+    }
+}
+
 /* The scenarios that come with the lab. */
 static void read_shipped_scenario_is_right(void **state)
 {
@@ -195,6 +212,7 @@ int main(void)
         cmocka_unit_test(begin_arrivals_same_seed_gives_the_same),
         cmocka_unit_test(set_assignment_changes_the_key_or_says_why_not),
         cmocka_unit_test(check_contradicting_keys_are_named),
+        cmocka_unit_test(networks_are_prefixes_with_room_for_all_nodes),
         cmocka_unit_test(read_shipped_scenario_is_right),
     };
     return cmocka_run_group_tests_name("scenario", tests, NULL, NULL);
