@@ -217,6 +217,11 @@ void story_role(story *s, uint32_t who, sim_role role)
     s->hosts[who]->role = s->world->places[s->hosts[who]->at.slot].role = (uint8_t)role;
 }
 
+void story_line(story *s, uint32_t who, uint32_t class_index)
+{
+    s->hosts[who]->class_index = s->world->places[s->hosts[who]->at.slot].class_index = (uint8_t)class_index;
+}
+
 throng_node *story_node(story *s, uint32_t who)
 {
     assert_non_null(s->hosts[who]);

@@ -56,6 +56,8 @@ uint32_t story_client(story *story);
 uint32_t story_puppet(story *story);
 /* It gives false content from now on, or none. */
 void story_role(story *story, uint32_t who, sim_role role);
+/* From now on its line is of the scenario's class of this index; it comes with any. */
+void story_line(story *story, uint32_t who, uint32_t class_index);
 throng_node *story_node(story *story, uint32_t who);
 /* With directions that name these peers. */
 void story_join(story *story, uint32_t who, uint32_t object, const uint32_t *peers, uint32_t count);
