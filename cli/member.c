@@ -182,6 +182,10 @@ static bool may_be_given(const throng_manifest *manifest, uint32_t *ret_seconds)
         const char *end = memchr(line, '\n', manifest->headers_size - at);
         size_t size = end == NULL ? manifest->headers_size - at : (size_t)(end - line) + 1;
         at += size;
+        snprintf(text, sizeof(text), "%.*s", (int)size, line);
+        if (strcasestr(text, "application/vnd.throng.page") != NULL) { /* of the same URL, but not what it names */
+            return false;
+        }
         if (size < 14 || strncasecmp(line, "Cache-Control:", 14) != 0) {
             continue;
         }
