@@ -243,6 +243,25 @@ static void url_hash_depends_on_key_host_and_path(void **state)
     assert_memory_equal(hash[0], hash[1], 32);
 }
 
+/* Two sites with the same content under the same path: nobody can tell from the ids that it is the same. */
+static void object_ids_of_one_content_differ_between_sites(void **state)
+{
+    fixture *f = *state;
+    throng_signer *other;
+    throng_signed_manifest here, there;
+    assert_int_equal(throng_signer_generate(&other), 0);
+    throng_url_hash(f->hasher, throng_signer_public_key(f->signer), "example.org", "/a", f->options.url_hash);
+    assert_int_equal(throng_manifest_make_from_memory(&here, (const uint8_t *)"same", 4, &f->options, f->signer), 0);
+    throng_url_hash(f->hasher, throng_signer_public_key(other), "example.org", "/a", f->options.url_hash);
+    assert_int_equal(throng_manifest_make_from_memory(&there, (const uint8_t *)"same", 4, &f->options, other), 0);
+    assert_false(throng_hash_equal(&here.id, &there.id));
+    assert_int_not_equal(throng_hash_tag(&here.id), throng_hash_tag(&there.id));
+    assert_memory_not_equal(here.manifest.path, there.manifest.path, THRONG_HASH_SIZE);
+    throng_signed_manifest_clear(&here);
+    throng_signed_manifest_clear(&there);
+    throng_signer_free(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +272,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(manifest_with_bad_options_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(url_hash_depends_on_key_host_and_path, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(object_ids_of_one_content_differ_between_sites, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

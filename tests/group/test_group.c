@@ -226,26 +226,23 @@ static void who_accuses_again_and_again_counts_once(void **state)
     world_free(w);
 }
 
-/* A puppet that has become a member: it answers the first words of all others, as a member would. */
+/* A puppet that has become a member: it says that it is one, and answers who asks. */
 static uint32_t infiltrate(world *w)
 {
-    uint32_t puppet = world_puppet(w);
+    uint32_t puppet = world_puppet(w), members = puppet;
     uint8_t bytes[THRONG_PAYLOAD_MAX];
-    throng_group_frame frame = {.nonce = 5, .members = 1, .flags = THRONG_GROUP_ASKS, .group = UINT64_MAX >> 1};
-    for (uint32_t i = 0; i < puppet; i++) {
-        for (uint32_t word = 0; word < 2; word++) {
-            throng_writer writer = throng_writer_on(bytes, sizeof bytes);
-            frame.observed = w->members[i].addr;
-            throng_group_frame_encode(&writer, &frame);
-            w->members[puppet].heard_count = 0;
-            world_say(w, puppet, i, &writer);
-            world_run(w, 3 * w->delay);
-            assert_int_not_equal(w->members[puppet].heard_count, 0);
-            frame.echo = w->members[puppet].heard.nonce;
-            frame.group = w->members[puppet].heard.group;
-        }
-        frame.echo = 0;
+    throng_group_frame frame = {.nonce = 5, .members = 1, .flags = THRONG_GROUP_ASKS};
+    frame.group = world_stats(w, 0).id;
+    w->members[puppet].answers = true;
+    for (uint32_t i = 0; i < members; i++) {
+        throng_writer writer = throng_writer_on(bytes, sizeof bytes);
+        frame.observed = w->members[i].addr;
+        throng_group_frame_encode(&writer, &frame);
+        world_say(w, puppet, i, &writer);
     }
+    world_run(w, THRONG_SECOND);
+    for (uint32_t i = 0; i < members; i++)
+        assert_int_equal(world_stats(w, i).members, members + 1);
     return puppet;
 }
 
@@ -443,6 +440,43 @@ static void a_quiet_group_costs_little(void **state)
     world_free(w);
 }
 
+/* Nobody is told all that a member has: a root hears of the URLs that are its part, each from who has them. */
+static void a_member_hears_only_of_its_share_of_what_another_has(void **state)
+{
+    enum { HELD = 300 };
+    world *w = crowd_of(30);
+    uint32_t curious = infiltrate(w);
+    for (uint32_t i = 0; i < HELD; i++) {
+        throng_copy copy = world_copy((uint8_t)i, 1);
+        world_hold(w, 3, 1000 + i * 7919u, &copy);
+        world_run(w, 3 * THRONG_MS);
+    }
+    uint32_t heard = w->members[curious].holds_count;
+    print_message("curious: heard of %u of %u\n", heard, (uint32_t)HELD);
+    assert_in_range(heard, 1, HELD / 5); /* two roots of 31; what is not answered is told once more */
+    world_free(w);
+}
+
+/* Whoever does not know a URL's id has to guess it, 64 guesses a second. */
+static void guessing_ids_tells_nothing(void **state)
+{
+    world *w = crowd_of(10);
+    uint32_t curious = infiltrate(w);
+    for (uint32_t i = 0; i < 50; i++) {
+        throng_copy copy = world_copy((uint8_t)i, 1);
+        world_hold(w, i % 10, 0x123456789abcdefu * (i + 1), &copy);
+    }
+    world_run(w, THRONG_SECOND);
+    for (uint32_t i = 0; i < 1000; i++) {
+        throng_find find = {.number = 1 + i, .url = i};
+        say_find(w, curious, i % 10, &find);
+        world_run(w, 2 * THRONG_MS);
+        assert_false(w->members[curious].told.found);
+    }
+    assert_true(w->members[curious].told_count < 10 * 4 * w->config.asks_a_second_max);
+    world_free(w);
+}
+
 static size_t bytes_left;
 
 static void *scarce(void *user, void *block, size_t old_size, size_t new_size)
@@ -502,6 +536,8 @@ int main(void)
         cmocka_unit_test(one_answer_names_eight_holders_at_most),
         cmocka_unit_test(questions_have_a_maximum),
         cmocka_unit_test(a_quiet_group_costs_little),
+        cmocka_unit_test(a_member_hears_only_of_its_share_of_what_another_has),
+        cmocka_unit_test(guessing_ids_tells_nothing),
         cmocka_unit_test(without_memory_it_says_so_and_stays_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

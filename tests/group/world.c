@@ -121,8 +121,19 @@ static void puppet_hears(world_member *m, const world_packet *packet)
         else if (type == THRONG_FRAME_COPIES && throng_copies_decode(&m->told, &r) == 0)
             m->told_count++;
         else if (type == THRONG_FRAME_FIND)
-            assert_int_equal(throng_find_decode(&find, &r), 0);
+            m->holds_count += throng_find_decode(&find, &r) == 0 && find.holds;
     }
+}
+
+static void puppet_answers(world *w, uint32_t puppet, uint32_t to)
+{
+    uint8_t bytes[128];
+    const throng_group_frame *heard = &w->members[puppet].heard;
+    throng_group_frame frame = {.group = heard->group, .nonce = 5, .echo = heard->nonce, .members = 1};
+    throng_writer writer = throng_writer_on(bytes, sizeof bytes);
+    frame.observed = w->members[to].addr;
+    throng_group_frame_encode(&writer, &frame);
+    world_say(w, puppet, to, &writer);
 }
 
 static void deliver(world *w, const world_packet *packet)
@@ -132,7 +143,10 @@ static void deliver(world *w, const world_packet *packet)
         return;
     m->received_bytes += packet->size + THRONG_SEAL_OVERHEAD;
     if (!m->group) {
+        uint32_t heard = m->heard_count;
         puppet_hears(m, packet);
+        if (m->answers && m->heard_count > heard && m->heard.flags & THRONG_GROUP_ASKS)
+            puppet_answers(w, packet->to, packet->from);
         return;
     }
     assert_true(throng_group_owns(packet->bytes, packet->size));

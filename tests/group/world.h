@@ -25,7 +25,9 @@ typedef struct world_member {
     throng_copies told;       /* … and COPIES */
     uint32_t heard_count;
     uint32_t told_count;
+    uint32_t holds_count; /* FINDs with a copy that came to a puppet */
     bool there;
+    bool answers; /* a puppet that is asked who it is says: one of yours */
 } world_member;
 
 typedef struct world {
