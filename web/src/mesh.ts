@@ -7,7 +7,7 @@
  *   c | nonce | candidates                                          further candidates
  * Candidates are apart by ";", each "type priority address port". UDP alone. */
 
-const LINKS_MAX = 16, OURS_MAX = 6, SERVER_OFFERS = 2, OPEN_WITHIN_MS = 8000, GATHER_MS = 50, GATHER_MAX_MS = 300, AGAIN_MS = 1000, QUEUE_BYTES = 1 << 20;
+const LINKS_MAX = 16, OURS_MAX = 6, SERVER_OFFERS = 2, OPEN_WITHIN_MS = 8000, GATHER_MS = 200, GATHER_MAX_MS = 300, AGAIN_MS = 1000, QUEUE_BYTES = 1 << 20;
 const RELAY = 0x80, RELAY_BURST = 16, RELAY_PER_S = 4, TEXT_MAX = 1024, CANDIDATES_MAX = 16;
 
 export interface MeshHost {
@@ -197,8 +197,8 @@ export class Mesh {
 
     /* --- describing oneself -------------------------------------------------------------------------------- */
 
-    /* Candidates ride along with the description if they come soon after the first one, mostly this machine's own; what STUN says
-     * later follows in a message of its own. */
+    /* Candidates ride along with the description if they come soon after the first one, which is this machine's own and hidden behind a
+     * name: what STUN says, a round trip later, is what most are reached at. What comes later follows in a message of its own. */
     private async describe_(link: Link, kind: "o" | "a"): Promise<void> {
         const pc = link.pc;
         await pc.setLocalDescription();
