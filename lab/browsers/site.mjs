@@ -73,19 +73,19 @@ ssl_protocols TLSv1.2 TLSv1.3; root ${made.site}; }
 `;
 }
 
-function commandOf(way, made, lines, throng, up) {
+function commandOf(way, made, lines, throng, up, more) {
     const ip = lines.nodes[0].ip;
     if (way === "nginx") {
         writeFileSync(join(made.folder, "nginx.conf"), nginxConfig(made, ip));
         return ["nginx", "-p", made.folder + "/", "-c", "nginx.conf", "-e", join(made.folder, "nginx.log")];
     }
     return [throng, "serve", made.site, "--listen", `${ip}:${PORT}`, "--uplink", up, "--mode", way, "--state", join(made.folder, "state"),
-        "--tls-cert", made.cert, "--tls-key", made.key];
+        "--tls-cert", made.cert, "--tls-key", made.key, ...more];
 }
 
-/** way: nginx; or the mode of throng serve. Returns what stops it. */
-export async function startServer(way, made, lines, throng, up) {
-    const [program, ...args] = [...lines.enter(0), ...commandOf(way, made, lines, throng, up)];
+/** way: nginx; or the mode of throng serve, which gets `more` arguments. Returns what stops it. */
+export async function startServer(way, made, lines, throng, up, more = []) {
+    const [program, ...args] = [...lines.enter(0), ...commandOf(way, made, lines, throng, up, more)];
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
     let out = "";
     child.stdout.on("data", (bytes) => (out += bytes));

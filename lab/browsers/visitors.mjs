@@ -16,7 +16,8 @@ export function browserProgram() {
     return process.env.CHROMIUM || (existsSync(shell) ? shell : "/usr/bin/chromium");
 }
 
-async function launch(lines, node, folder, spki) {
+/** A browser in a node, with an empty window. */
+export async function launch(lines, node, folder, spki) {
     const wrapper = join(folder, `chromium-${node}`);
     writeFileSync(wrapper, `#!/bin/sh\nexec ${lines.enter(node).join(" ")} ${browserProgram()} "$@"\n`);
     chmodSync(wrapper, 0o755);
@@ -44,8 +45,8 @@ export async function launchAll(lines, count, folder, spki) {
 
 const pause = (ms) => new Promise((go) => setTimeout(go, Math.max(0, ms)));
 
-/* The real page: in the frame, or the window itself. */
-async function shownPage(page, end) {
+/** The real page once it has loaded, in the frame or the window itself, and when that was; null: not by `end`. */
+export async function shownPage(page, end) {
     for (;;) {
         const inner = page.frames().find((frame) => frame.parentFrame() && frame.url().startsWith("http")) || page.mainFrame();
         const at = await inner.evaluate(() => {
@@ -60,7 +61,8 @@ async function shownPage(page, end) {
     }
 }
 
-const wrongIn = (frame, hashes) => frame.evaluate(async (hashes) => {
+/** Paths whose bytes, as the page gets them, have not these hashes. */
+export const wrongIn = (frame, hashes) => frame.evaluate(async (hashes) => {
     const wrong = [];
     for (const [path, hash] of Object.entries(hashes)) {
         const bytes = await (await fetch(path, { cache: "force-cache" })).arrayBuffer().catch(() => new ArrayBuffer(0));

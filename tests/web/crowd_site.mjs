@@ -115,7 +115,8 @@ export class CrowdSite {
         const headers = { "Content-Type": types[name.split(".").pop()] };
         Object.assign(headers, name === "worker.js" ? { "Cache-Control": "no-cache", "Service-Worker-Allowed": "/" }
             : { "Cache-Control": "public, max-age=31536000, immutable" });
-        response.writeHead(200, headers).end(readFileSync(join(built, "www", name)));
+        const text = readFileSync(join(built, "www", name));
+        response.writeHead(200, headers).end(name === "worker.js" && this.worker ? this.worker(text.toString()) : text);
     }
 
     /* --- throngd ---------------------------------------------------------------------------------------------- */
@@ -129,6 +130,8 @@ export class CrowdSite {
             this.sockets.set(id, socket);
             socket.joined = new Set();
             socket.send(JSON.stringify({ t: "welcome", id: hex, stun: 0, peers }));
+            for (const signal of this.flood?.(hex) || [])
+                socket.send(JSON.stringify({ t: "signal", s: [signal] }));
             socket.on("text", (text) => this.signal(hex, JSON.parse(text)));
             socket.on("binary", (bytes) => this.seed(id, socket, bytes));
             socket.on("close", () => this.sockets.delete(id));
