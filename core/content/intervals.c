@@ -5,6 +5,7 @@
 
 struct throng_intervals {
     throng_interval_tree tree;
+    throng_interval_top *top; /* NULL: the set was never beyond a leaf, or there was no memory; then it is searched */
     uint32_t intervals_max;
     uint64_t chunks;
 };
@@ -17,6 +18,13 @@ int throng_intervals_new(throng_intervals **ret, const throng_alloc *alloc, uint
     *set = (throng_intervals){.tree = {.alloc = *alloc}, .intervals_max = intervals_max};
     *ret = set;
     return 0;
+}
+
+static void drop_top(throng_intervals *set)
+{
+    if (set->top)
+        set->tree.alloc.resize(set->tree.alloc.user, set->top, sizeof *set->top, 0);
+    set->top = NULL;
 }
 
 void throng_intervals_free(throng_intervals *set)
@@ -32,6 +40,7 @@ void throng_intervals_clear(throng_intervals *set)
 {
     throng_interval_tree_clear(&set->tree);
     set->chunks = 0;
+    drop_top(set);
 }
 
 static uint32_t length(throng_interval interval)
@@ -39,17 +48,61 @@ static uint32_t length(throng_interval interval)
     return interval.end - interval.first;
 }
 
+static void came(throng_intervals *set, throng_interval interval)
+{
+    set->chunks += length(interval);
+    if (set->top)
+        throng_interval_top_came(set->top, interval);
+}
+
+static void gone(throng_intervals *set, throng_interval interval)
+{
+    set->chunks -= length(interval);
+    if (set->top)
+        throng_interval_top_gone(set->top, interval);
+}
+
+/* From the second leaf on a search for the longest takes longer than telling `top` of all that happens. */
+static void have_top(throng_intervals *set)
+{
+    set->top = set->tree.alloc.resize(set->tree.alloc.user, NULL, 0, sizeof *set->top);
+    if (set->top)
+        throng_interval_top_reset(set->top);
+}
+
 static int insert_at(throng_intervals *set, throng_tree_cursor *cursor, throng_interval interval)
 {
     if (set->tree.count >= set->intervals_max)
         return THRONG_ERR_FULL;
-    return throng_interval_tree_insert(&set->tree, cursor, interval);
+    int error = throng_interval_tree_insert(&set->tree, cursor, interval);
+    if (error < 0)
+        return error;
+    if (!set->top && set->tree.height > 0)
+        have_top(set);
+    came(set, interval);
+    return 0;
 }
 
 static void change(throng_intervals *set, throng_tree_cursor *cursor, throng_interval from, throng_interval to)
 {
     throng_interval_tree_set(&set->tree, cursor, to);
-    set->chunks = set->chunks - length(from) + length(to);
+    gone(set, from);
+    came(set, to);
+}
+
+/* Puts `with_count` intervals in place of `count` >= with_count of them, from the cursor on, all of its leaf. */
+static void replace(throng_intervals *set, throng_tree_cursor *cursor, uint32_t count, const throng_interval *with,
+                    uint32_t with_count)
+{
+    throng_tree_cursor at = {.leaf = cursor->leaf, .at = cursor->at};
+    throng_interval i;
+    for (; at.at < cursor->at + count && throng_interval_tree_get(&at, &i); at.at++)
+        gone(set, i);
+    for (uint32_t n = 0; n < with_count; n++)
+        came(set, with[n]);
+    throng_interval_tree_replace(&set->tree, cursor, count, with, with_count);
+    if (set->tree.height == 0)
+        drop_top(set);
 }
 
 /* Takes out the intervals from the cursor on whose end is at most `end`, as far as they lie in its leaf. Returns
@@ -59,9 +112,11 @@ static bool erase_up_to(throng_intervals *set, throng_tree_cursor *cursor, uint3
     uint32_t count = 0;
     throng_tree_cursor at = {.leaf = cursor->leaf, .at = cursor->at};
     for (throng_interval i; throng_interval_tree_get(&at, &i) && i.end <= end; at.at++, count++)
-        set->chunks -= length(i);
+        gone(set, i);
     if (count > 0)
         throng_interval_tree_erase(&set->tree, cursor, count);
+    if (set->tree.height == 0)
+        drop_top(set);
     return count > 0;
 }
 
@@ -74,21 +129,14 @@ static void erase_between(throng_intervals *set, uint32_t after, uint32_t end)
     while (erase_up_to(set, &cursor, end));
 }
 
-/* How many intervals from the cursor on begin before `limit`, if that can be told from its leaf alone; 0 if not. They
- * hold *ret_chunks. */
-static uint32_t count_in_leaf(const throng_intervals *set, const throng_tree_cursor *cursor, uint32_t limit,
-                              uint64_t *ret_chunks)
+/* How many intervals from the cursor on begin before `limit`, if that can be told from its leaf alone; 0 if not. */
+static uint32_t count_in_leaf(const throng_intervals *set, const throng_tree_cursor *cursor, uint32_t limit)
 {
-    throng_tree_leaf *leaf = cursor->leaf;
-    const uint32_t *ends = throng_tree_leaf_ends(leaf);
-    uint64_t chunks = 0;
+    const throng_tree_leaf *leaf = cursor->leaf;
     uint32_t at = cursor->at;
-    for (; at < leaf->count && leaf->keys[at] < limit; at++)
-        chunks += ends[at] - leaf->keys[at];
-    if (at == leaf->count && set->tree.height > 0)
-        return 0;
-    *ret_chunks = chunks;
-    return at - cursor->at;
+    while (at < leaf->count && leaf->keys[at] < limit)
+        at++;
+    return at == leaf->count && set->tree.height > 0 ? 0 : at - cursor->at;
 }
 
 /* Joins [first, end) with what it touches, from the cursor on, which is at `near`; across leaves. */
@@ -112,26 +160,20 @@ int throng_intervals_insert(throng_intervals *set, uint32_t first, uint32_t end)
         return first == end ? 0 : THRONG_ERR_INVALID;
     throng_tree_cursor cursor;
     throng_interval near;
-    uint64_t chunks;
     /* The first interval that touches or lies beyond: one whose end is at least `first`. No end is 0. */
     throng_interval_tree_seek(&set->tree, first > 0 ? first - 1 : 0, &cursor);
-    if (!throng_interval_tree_get(&cursor, &near) || near.first > end) {
-        int error = insert_at(set, &cursor, (throng_interval){.first = first, .end = end});
-        if (error == 0)
-            set->chunks += end - first;
-        return error;
-    }
+    if (!throng_interval_tree_get(&cursor, &near) || near.first > end)
+        return insert_at(set, &cursor, (throng_interval){.first = first, .end = end});
     if (near.first <= first && near.end >= end)
         return 0;
-    uint32_t count = end < UINT32_MAX ? count_in_leaf(set, &cursor, end + 1, &chunks) : 0;
+    uint32_t count = end < UINT32_MAX ? count_in_leaf(set, &cursor, end + 1) : 0;
     if (count == 0) {
         join_across(set, &cursor, near, first, end);
         return 0;
     }
     uint32_t last_end = throng_tree_leaf_ends(cursor.leaf)[cursor.at + count - 1];
     throng_interval joined = {.first = near.first < first ? near.first : first, .end = last_end > end ? last_end : end};
-    set->chunks = set->chunks - chunks + length(joined);
-    throng_interval_tree_replace(&set->tree, &cursor, count, &joined, 1);
+    replace(set, &cursor, count, &joined, 1);
     return 0;
 }
 
@@ -144,8 +186,7 @@ static int split(throng_intervals *set, throng_tree_cursor *cursor, throng_inter
     if (error < 0)
         return error;
     throng_interval_tree_seek(&set->tree, first, cursor);
-    throng_interval_tree_set(&set->tree, cursor, (throng_interval){.first = end, .end = whole.end});
-    set->chunks -= end - first;
+    change(set, cursor, whole, (throng_interval){.first = end, .end = whole.end});
     return 0;
 }
 
@@ -167,13 +208,12 @@ int throng_intervals_remove(throng_intervals *set, uint32_t first, uint32_t end)
         return first == end ? 0 : THRONG_ERR_INVALID;
     throng_tree_cursor cursor;
     throng_interval near;
-    uint64_t chunks;
     throng_interval_tree_seek(&set->tree, first, &cursor);
     if (!throng_interval_tree_get(&cursor, &near) || near.first >= end)
         return 0;
     if (near.first < first && near.end > end)
         return split(set, &cursor, near, first, end);
-    uint32_t count = count_in_leaf(set, &cursor, end, &chunks);
+    uint32_t count = count_in_leaf(set, &cursor, end);
     if (count == 0) {
         remove_across(set, &cursor, near, first, end);
         return 0;
@@ -185,10 +225,7 @@ int throng_intervals_remove(throng_intervals *set, uint32_t first, uint32_t end)
         kept[kept_count++] = (throng_interval){.first = near.first, .end = first};
     if (last_end > end)
         kept[kept_count++] = (throng_interval){.first = end, .end = last_end};
-    set->chunks -= chunks;
-    for (uint32_t i = 0; i < kept_count; i++)
-        set->chunks += length(kept[i]);
-    throng_interval_tree_replace(&set->tree, &cursor, count, kept, kept_count);
+    replace(set, &cursor, count, kept, kept_count);
     return 0;
 }
 
@@ -253,6 +290,8 @@ void throng_intervals_prefetch(const throng_intervals *set)
 
 uint32_t throng_intervals_largest(const throng_intervals *set, throng_interval *ret, uint32_t max)
 {
+    if (set->top && max <= THRONG_INTERVAL_TOP_MAX)
+        return throng_interval_top_get(set->top, &set->tree, ret, max);
     return throng_interval_tree_largest(&set->tree, ret, max);
 }
 

@@ -310,6 +310,28 @@ static void intervals_wide_erasures_match_bitmap(void **state)
 
 /* --- single cases --- */
 
+/* Asked between changes, the set answers from what it keeps at hand; long intervals come and go all the time. */
+static void largest_asked_after_every_change_match_bitmap(void **state)
+{
+    const property p = {.universe = 2500, .length_max = 60, .intervals_max = 2500, .fail_percent = 10};
+    static model m;
+    test_heap heap;
+    throng_alloc alloc = test_heap_alloc(&heap);
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        throng_intervals *set;
+        uint64_t random = seed;
+        m = (model){.size = p.universe};
+        assert_int_equal(throng_intervals_new(&set, &alloc, p.intervals_max), 0);
+        for (uint32_t s = 0; s < 4000; s++) {
+            step(set, &m, &heap, &p, &random);
+            check_largest(set, &m, test_random_below(&random, 20));
+        }
+        assert_true(throng_intervals_count(set) > 100);
+        throng_intervals_free(set);
+        assert_int_equal(heap.blocks, 0);
+    }
+}
+
 static void small_set_memory_is_small_and_comes_back(void **state)
 {
     test_heap heap;
@@ -404,6 +426,7 @@ int main(void)
         cmocka_unit_test(intervals_without_memory_stay_whole),
         cmocka_unit_test(intervals_in_a_deep_tree_match_bitmap),
         cmocka_unit_test(intervals_wide_erasures_match_bitmap),
+        cmocka_unit_test(largest_asked_after_every_change_match_bitmap),
         cmocka_unit_test(small_set_memory_is_small_and_comes_back),
         cmocka_unit_test(new_without_memory_fails),
         cmocka_unit_test(reversed_range_is_invalid_and_empty_range_is_nothing),

@@ -39,8 +39,9 @@ THRONG_API bool throng_intervals_gap_at_or_after(const throng_intervals *set, ui
 THRONG_API uint32_t throng_intervals_count(const throng_intervals *set);  /* intervals; O(1) */
 THRONG_API uint64_t throng_intervals_chunks(const throng_intervals *set); /* chunks in all; O(1) */
 
-/* The up to `max` longest intervals, longest first (lower first among equals). Returns how many. O(max log n) for
- * a max of at most 64, O(n log max) beyond. */
+/* The up to `max` longest intervals, longest first (lower first among equals). Returns how many. O(max) for a max of at
+ * most 16 unless changes took too many of the longest away since the last time; else O(max log n) for a
+ * max of at most 64, O(n log max) beyond. */
 THRONG_API uint32_t throng_intervals_largest(const throng_intervals *set, throng_interval *ret, uint32_t max);
 /* The up to `max` first intervals of (set minus other), in order, from `from` on. Returns how many. O(log n) and a step
  * for each interval passed. */
