@@ -253,6 +253,8 @@ static void handle(sim_shard *s, sim_host *host, const throng_event *event)
         mark_chunk(host, object, event->chunk.index, s->receiving && s->receiving->poisoned);
         break;
     case THRONG_EVENT_VERIFY:
+        if (s->w->options.hooks.hold && s->w->options.hooks.hold(s->w->options.hooks.user, event))
+            break;
         complete(s, host, event->request,
                  sim_unit_poisoned(host, object, event->verify.unit) ? THRONG_ERR_TAMPERED : 0);
         break;

@@ -70,6 +70,7 @@ typedef struct sim_hooks {
     void (*packet)(void *user, sim_moment moment, const struct sim_packet *packet);
     void (*event)(void *user, struct sim_host *host, const throng_event *event);
     bool (*lose)(void *user, const struct sim_packet *packet);
+    bool (*hold)(void *user, const throng_event *verify); /* true: the hook's owner completes this check itself */
 } sim_hooks;
 
 typedef struct sim_options {

@@ -78,6 +78,7 @@ typedef struct throng_object {
     bool wanted; /* not offered from the start */
     bool done;
     bool stuck;
+    bool units_full; /* a unit could not be opened since the last ask for all: too many were */
 
     uint8_t *manifest;
     uint32_t manifest_size;

@@ -61,8 +61,10 @@ throng_unit *throng_unit_open(throng_node *node, throng_object *object, uint32_t
     throng_unit *unit = throng_unit_find(object, number);
     if (unit)
         return unit;
-    if (object->units_open >= node->config.units_open_max)
+    if (object->units_open >= node->config.units_open_max) {
+        object->units_full = true;
         return NULL;
+    }
     if (2 * (object->units_open + 1) > object->units_capacity && table_widen(node, object) < 0)
         return NULL;
     uint32_t first, end;
@@ -103,6 +105,12 @@ void throng_unit_close(throng_node *node, throng_object *object, throng_unit *un
     }
     object->units_open--;
     throng_unit_free(node, unit);
+    /* There may be nothing in flight whose answer would have us ask. Not for every unit, as for windows. */
+    uint32_t most = node->config.units_open_max;
+    if (object->units_full && object->units_open <= most - (most + 3) / 4) {
+        object->units_full = false;
+        throng_neighbour_ask(node, NULL);
+    }
 }
 
 void throng_unit_check(throng_node *node, throng_object *object, throng_unit *unit)

@@ -160,6 +160,16 @@ static bool on_lose(void *user, const sim_packet *packet)
     return s->lose && s->lose(s, packet);
 }
 
+static bool on_hold(void *user, const throng_event *verify)
+{
+    story *s = user;
+    if (!s->hold)
+        return false;
+    assert_true(s->held_count < STORY_HELD_MAX);
+    s->held[s->held_count++] = verify->request;
+    return true;
+}
+
 void story_scenario(sim_scenario *scenario, throng_profile profile)
 {
     sim_scenario_default(scenario);
@@ -178,7 +188,7 @@ story *story_new(const sim_scenario *scenario)
     assert_non_null(s);
     sim_options options = {
         .manual = true,
-        .hooks = {.user = s, .packet = on_packet, .event = on_event, .lose = on_lose},
+        .hooks = {.user = s, .packet = on_packet, .event = on_event, .lose = on_lose, .hold = on_hold},
         .trace = getenv("THRONG_STORY_TRACE") ? stderr : NULL,
     };
     assert_int_equal(sim_world_new(&s->world, scenario, &options), 0);
@@ -258,6 +268,14 @@ void story_send(story *s, uint32_t from, uint32_t to, const throng_writer *paylo
     assert_false(payload->failed);
     assert_true(sim_wire_forge(s->world, sim_world_now(s->world), s->hosts[from]->at, s->hosts[to]->at, payload->start,
                                (uint32_t)throng_writer_size(payload)));
+}
+
+void story_checked(story *s, uint32_t who)
+{
+    while (s->held_count > 0)
+        assert_int_equal(throng_node_complete(story_node(s, who), sim_world_now(s->world), s->held[--s->held_count], 0),
+                         0);
+    sim_client_drain(s->world->shards[0], s->hosts[who]);
 }
 
 void story_leave(story *s, uint32_t who)

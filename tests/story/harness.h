@@ -11,7 +11,7 @@
 #include "../../core/message/message.h"
 #include "../../sim/world.h"
 
-enum { STORY_HOSTS_MAX = 16 };
+enum { STORY_HOSTS_MAX = 16, STORY_HELD_MAX = 64 };
 
 typedef struct story_frame {
     throng_time at;
@@ -44,6 +44,9 @@ typedef struct story {
     bool cut[STORY_HOSTS_MAX][STORY_HOSTS_MAX];
     bool (*lose)(struct story *story, const sim_packet *packet); /* for a story's own losses; NULL: none */
     uint32_t lose_count;                                         /* for its use */
+    bool hold;                                                   /* checks wait for story_checked */
+    uint64_t held[STORY_HELD_MAX];                               /* requests of those that do */
+    uint32_t held_count;
 } story;
 
 /* 128 KB in chunks of 1,024 bytes over lines of 8 Mbit/s, 40 ms there and back; change what the story needs. */
@@ -66,6 +69,8 @@ void story_offer(story *story, uint32_t who, uint32_t object);
 void story_meet(story *story, uint32_t who, uint32_t whom);
 /* Sends a payload from a puppet, or in anyone's name. */
 void story_send(story *story, uint32_t from, uint32_t to, const throng_writer *payload);
+/* All checks held are done and passed; they were of this node. */
+void story_checked(story *story, uint32_t who);
 void story_leave(story *story, uint32_t who);
 void story_vanish(story *story, uint32_t who);
 void story_seeder_dies(story *story);

@@ -476,6 +476,34 @@ static void who_gets_half_of_the_limit_elsewhere_gets_the_other_half(void **stat
     story_free(s);
 }
 
+static bool four_are_held(story *s, void *user)
+{
+    return s->held_count == 4;
+}
+
+/* As it is with hashing in a thread: all that may be open waits to be checked, nothing is in flight, and no answer will
+ * come that has more asked for. */
+static void who_waits_for_checks_alone_asks_on_when_they_are_done(void **state)
+{
+    sim_scenario scenario;
+    story_scenario(&scenario, THRONG_PROFILE_THRONG);
+    scenario.object_size = 17 * 1024 * 1024; /* the seeder chooses up to 16 MiB */
+    scenario.node.units_open_max = 4;
+    story *s = story_new(&scenario);
+    s->hold = true;
+    uint32_t a = story_client(s);
+    story_join(s, a, 0, NULL, 0);
+    for (int round = 0; round < 10; round++) {
+        assert_true(story_until(s, four_are_held, NULL, sim_world_now(s->world) + 5 * THRONG_SECOND));
+        story_run(s, sim_world_now(s->world) + 37 * THRONG_MS);
+        assert_int_equal(s->held_count, 4);
+        throng_time checked_at = sim_world_now(s->world);
+        story_checked(s, a);
+        assert_true(story_count(s, SIM_SENT, a, 0, THRONG_FRAME_REQUEST, checked_at) > 0);
+    }
+    story_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -497,6 +525,7 @@ int main(void)
         cmocka_unit_test(a_partitioned_overlay_grows_together_again),
         cmocka_unit_test(who_sets_a_limit_gets_no_more_and_little_less),
         cmocka_unit_test(who_gets_half_of_the_limit_elsewhere_gets_the_other_half),
+        cmocka_unit_test(who_waits_for_checks_alone_asks_on_when_they_are_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
