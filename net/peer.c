@@ -16,8 +16,8 @@
 #include "verifier.h"
 
 enum {
-    SPARE_PROCESSORS = 4,
-    UNITS_AT_ONCE = 4, /* hashed together: few enough to be in the cache still, many enough to hash two abreast */
+    THREAD_PROCESSORS = 2, /* one alone gains nothing by a thread */
+    UNITS_AT_ONCE = 4,     /* hashed together: few enough to be in the cache still, many enough to hash two abreast */
 };
 
 /* An object that the node wants or gives: what its `content` stands for. */
@@ -56,10 +56,9 @@ struct throng_peer {
 
 void throng_peer_config_default(throng_peer_config *config, throng_profile profile)
 {
-    /* With two processors, ours and the seeder's loop fill both: a thread for hashing gained nothing there. */
-    bool spare = uv_available_parallelism() >= SPARE_PROCESSORS;
+    bool threads = uv_available_parallelism() >= THREAD_PROCESSORS;
     *config = (throng_peer_config){
-        .keys_max = 64, .senders_max = 256, .thread_size_bytes_min = spare ? (uint64_t)16 << 20 : UINT64_MAX};
+        .keys_max = 64, .senders_max = 256, .thread_size_bytes_min = threads ? (uint64_t)16 << 20 : UINT64_MAX};
     throng_udp_config_default(&config->udp);
     throng_node_config_default(&config->node, profile);
 }

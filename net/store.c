@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 void throng_store_config_default(throng_store_config *config)
@@ -113,22 +112,6 @@ static int open_part(throng_store *store, bool *ret_is_new)
     }
 }
 
-/* Sets the whole object's space aside; where the file system can't, at least looks whether there is enough. */
-static int set_space_aside(int fd, uint64_t size)
-{
-    if (size == 0 || fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) == 0)
-        return 0;
-    if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINTR)
-        return throng_disk_error_of(errno);
-    struct statvfs disk;
-    struct stat part;
-    if (fstatvfs(fd, &disk) < 0 || fstat(fd, &part) < 0)
-        return 0;
-    uint64_t held = (uint64_t)part.st_blocks * 512;
-    uint64_t there = (uint64_t)disk.f_bavail * disk.f_frsize;
-    return size > held && size - held > there ? THRONG_DISK_ERR_FULL : 0;
-}
-
 /* Gives back what was set aside behind the last byte. */
 static void trim(int fd)
 {
@@ -169,7 +152,7 @@ static int open_files(throng_store *store, const throng_store_config *config)
     if (!resumed && ftruncate(store->fd, 0) < 0)
         error = throng_disk_error_of(errno);
     if (error == 0 && store->size_known)
-        error = set_space_aside(store->fd, store->geometry.size);
+        error = throng_space_set_aside(&store->space, store->fd, store->geometry.size);
     /* What a failed call made goes again; what an earlier run left stays. */
     if (error < 0 && !resumed)
         throng_store_discard(store);

@@ -37,7 +37,8 @@ typedef struct throng_store_config {
 
 void throng_store_config_default(throng_store_config *config);
 
-/* Creates or reopens FILE.part and sets the object's space aside, so that a full disk shows now. A THRONG_DISK_ERR_
+/* Creates or reopens FILE.part and sets the object's space aside, so that a full disk shows now; on a file system in
+ * memory, where that takes long, some of it, and a slice with each of the first units written. A THRONG_DISK_ERR_
  * code (BUSY while another process has it open, EXISTS, FULL …), THRONG_ERR_INVALID, THRONG_ERR_NO_MEMORY; a FILE.part
  * that this call made is gone again then. Reopening hashes what is there (1 GB takes about half a second). */
 int throng_store_open(throng_store **ret, const throng_store_config *config);
@@ -94,6 +95,7 @@ typedef struct throng_store_check {
     const uint8_t *bytes;
     uint8_t expected[THRONG_HASH_SIZE];
     int fd;
+    struct throng_store_space *space;
     int result; /* THRONG_ERR_AGAIN until it has run, then as of throng_store_verify */
 } throng_store_check;
 

@@ -25,6 +25,12 @@ static void write_run(throng_store_check *checks, size_t count)
 {
     struct iovec pieces[PIECES_MAX];
     ssize_t whole = 0;
+    int error = throng_space_step(checks->space, checks->fd);
+    if (error < 0) {
+        for (size_t i = 0; i < count; i++)
+            checks[i].result = error;
+        return;
+    }
     for (size_t i = 0; i < count; i++) {
         pieces[i] = (struct iovec){(void *)(uintptr_t)checks[i].bytes, checks[i].size};
         whole += (ssize_t)checks[i].size;

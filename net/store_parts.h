@@ -2,6 +2,8 @@
 #ifndef THRONG_NET_STORE_PARTS_H
 #define THRONG_NET_STORE_PARTS_H
 
+#include <stdatomic.h>
+
 #include "store.h"
 
 /* Where a unit is: one of these, or UNIT_SLOT + the number of the slot that assembles it. */
@@ -25,6 +27,12 @@ typedef struct throng_store_journal {
     uint8_t pending[1024];
 } throng_store_journal;
 
+/* What of the file's space was set aside: all at once where that is quick, a slice with each write where it is not. */
+typedef struct throng_store_space {
+    _Atomic uint64_t at; /* up to here; several threads write */
+    uint64_t end;
+} throng_store_space;
+
 struct throng_store {
     char *path;
     char *part_path;
@@ -41,6 +49,7 @@ struct throng_store {
     throng_hasher *hasher;
     const throng_hashes *hashes;
     throng_store_journal journal;
+    throng_store_space space;
     uint64_t plain_bytes; /* plain: written so far, in order */
     uint32_t units_verified;
     uint32_t units_written;
@@ -65,6 +74,14 @@ int throng_store_read_back(throng_store *store, uint32_t unit);
 /* All of it, or an error. */
 int throng_store_pwrite(int fd, const uint8_t *bytes, size_t size, uint64_t offset);
 int throng_store_pread(int fd, uint8_t *bytes, size_t size, uint64_t offset);
+
+/* --- store_space.c --- */
+
+/* All of an object's `size` bytes, or the first of them and a look whether there is room for the rest. Where the file
+ * system can't set aside, a look. A THRONG_DISK_ERR_ code. */
+int throng_space_set_aside(throng_store_space *space, int fd, uint64_t size);
+/* The next slice, if any is left. From any thread. A THRONG_DISK_ERR_ code, once; the slice is not tried again. */
+int throng_space_step(throng_store_space *space, int fd);
 
 /* --- store_journal.c --- */
 

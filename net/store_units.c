@@ -175,7 +175,9 @@ int throng_store_read_back(throng_store *store, uint32_t unit)
 
 static int write_unit(throng_store *store, uint32_t unit, uint32_t where)
 {
-    int error = throng_store_pwrite(store->fd, slot_of(store, unit)->buffer, throng_store_unit_size(store, unit),
+    int error = throng_space_step(&store->space, store->fd);
+    if (error == 0)
+        error = throng_store_pwrite(store->fd, slot_of(store, unit)->buffer, throng_store_unit_size(store, unit),
                                     throng_store_unit_offset(store, unit));
     if (error == 0)
         slot_close(store, unit, where);
@@ -251,6 +253,7 @@ int throng_store_check_start(throng_store *store, uint32_t unit, const uint8_t e
                                 .offset = throng_store_unit_offset(store, unit),
                                 .bytes = slot->buffer,
                                 .fd = store->fd,
+                                .space = &store->space,
                                 .result = THRONG_ERR_AGAIN};
     memcpy(ret->expected, expected, sizeof ret->expected);
     return 0;
@@ -416,7 +419,9 @@ static int write_plain(throng_store *store, uint64_t offset, const uint8_t *byte
 {
     if (offset != store->plain_bytes)
         return THRONG_ERR_STATE;
-    int error = throng_store_pwrite(store->fd, bytes, size, offset);
+    int error = throng_space_step(&store->space, store->fd);
+    if (error == 0)
+        error = throng_store_pwrite(store->fd, bytes, size, offset);
     if (error == 0)
         store->plain_bytes += size;
     return error;

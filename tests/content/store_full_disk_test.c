@@ -79,6 +79,53 @@ static void store_whose_space_was_set_aside_ends_on_a_full_disk(void **state)
     assert_true(is_empty());
 }
 
+static void set_disk_size(const char *size)
+{
+    assert_int_equal(mount(NULL, dir.path, NULL, MS_REMOUNT, size), 0);
+}
+
+/* In memory the first writes set the rest aside, slice by slice; from then on it is the download's. */
+static void store_whose_first_units_set_aside_all_ends_on_a_full_disk(void **state)
+{
+    throng_store *store;
+    throng_store_config config = config_of(7 * MIB);
+    static uint8_t zeros[7 * MIB];
+    set_disk_size("size=8m");
+    assert_int_equal(throng_store_open(&store, &config), 0);
+    assert_int_equal(throng_store_write_http(store, 0, zeros, 8 * UNIT), 0);
+    char filler[300];
+    snprintf(filler, sizeof filler, "%s", temp_path(&dir, "filler"));
+    fill_disk(filler);
+    assert_int_equal(throng_store_write_http(store, 8 * UNIT, zeros, sizeof zeros - 8 * UNIT), 0);
+    assert_int_equal(throng_store_commit(store, true), 0);
+    throng_store_free(store);
+    assert_int_equal(unlink(filler), 0);
+    assert_int_equal(unlink(temp_path(&dir, "file")), 0);
+    assert_true(is_empty());
+    set_disk_size("size=1m");
+}
+
+/* Filled between opening and that: the next unit says so, long before its own place is missing. */
+static void store_that_cannot_set_aside_the_rest_says_so_soon_and_goes_on_after(void **state)
+{
+    throng_store *store;
+    throng_store_config config = config_of(7 * MIB);
+    static uint8_t zeros[7 * MIB];
+    set_disk_size("size=8m");
+    assert_int_equal(throng_store_open(&store, &config), 0);
+    char filler[300];
+    snprintf(filler, sizeof filler, "%s", temp_path(&dir, "filler"));
+    fill_disk(filler);
+    assert_int_equal(throng_store_write_http(store, 0, zeros, UNIT), THRONG_DISK_ERR_FULL);
+    assert_int_equal(unlink(filler), 0);
+    assert_int_equal(throng_store_write_http(store, 0, zeros, sizeof zeros), 0);
+    assert_int_equal(throng_store_commit(store, true), 0);
+    throng_store_free(store);
+    assert_int_equal(unlink(temp_path(&dir, "file")), 0);
+    assert_true(is_empty());
+    set_disk_size("size=1m");
+}
+
 static void store_of_unknown_size_that_fills_the_disk_says_so_and_goes_on_after(void **state)
 {
     throng_store *store;
@@ -117,6 +164,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(store_larger_than_the_disk_is_refused_at_once),
         cmocka_unit_test(store_whose_space_was_set_aside_ends_on_a_full_disk),
+        cmocka_unit_test(store_whose_first_units_set_aside_all_ends_on_a_full_disk),
+        cmocka_unit_test(store_that_cannot_set_aside_the_rest_says_so_soon_and_goes_on_after),
         cmocka_unit_test(store_of_unknown_size_that_fills_the_disk_says_so_and_goes_on_after),
         cmocka_unit_test(store_on_a_read_only_disk_is_refused),
     };
