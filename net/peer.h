@@ -45,7 +45,7 @@ typedef struct throng_peer_config {
     uint32_t keys_max;              /* swarm keys and sender ids held at once (64): one for each directions */
     uint32_t senders_max;           /* replay windows held under each key (256): at least node.degree_max */
     uint64_t thread_size_bytes_min; /* objects from this size on are hashed and written in a thread of the loop's pool
-                                       (16 MiB where there are four processors or more); UINT64_MAX: none */
+                                       (16 MiB where there are two processors or more); UINT64_MAX: none */
     const uint8_t *pinned_key; /* the site's public key, 32 bytes, if known: manifests signed with another are refused;
                                   copied; NULL: whatever the directions vouch for */
     throng_peer_hooks hooks;
