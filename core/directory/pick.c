@@ -22,12 +22,20 @@ static uint32_t below(uint64_t *state, uint32_t limit)
     return (uint32_t)(((z ^ z >> 31) >> 32) * limit >> 32);
 }
 
+void throng_directory_expect(const throng_directory *d, uint32_t object)
+{
+    const directory_word *words = directory_object(d, object);
+    if (object >= d->limits.objects_max)
+        return;
+    for (size_t line = 0; line < d->object_size / DIRECTORY_LINE; line++)
+        __builtin_prefetch(words + line * (DIRECTORY_LINE / sizeof *words));
+}
+
 /* False if the object is another one by now, in which case what was read of it may be, too. */
 static bool sort_out(const throng_directory *d, const throng_directory_query *q, tier tiers[TIERS])
 {
     directory_word *object = directory_object(d, q->object);
-    for (size_t line = 0; line < d->object_size / DIRECTORY_LINE; line++)
-        __builtin_prefetch(object + line * (DIRECTORY_LINE / sizeof *object));
+    throng_directory_expect(d, q->object);
     uint64_t fresh = directory_get(&directory_head(d)[HEAD_FRESH]) / REF_TICK, tick = q->now / REF_TICK;
     /* What nobody's network looks like, if it is not known. */
     uint32_t own = q->place.near != 0 ? q->place.near : UINT32_MAX;

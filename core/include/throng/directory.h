@@ -116,6 +116,10 @@ typedef struct throng_directory_query {
     const throng_addr *but; /* left out; NULL: nobody */
 } throng_directory_query;
 
+/* Has the memory of an object fetched, for whoever knows that a pick from it comes soon and has something else to do
+ * until then. Costs next to nothing, and does nothing else. */
+THRONG_API void throng_directory_expect(const throng_directory *directory, uint32_t object);
+
 /* Picks holders to name, none twice: up to three quarters from the same address prefix, then the same AS, then those
  * with the most similar delays to landmarks; the rest at random, fresh ones first (CoopNet section II-C: a random list
  * when there is nobody near). Whoever has a line of another class (throng_bandwidth_alike) comes last. Each of those
