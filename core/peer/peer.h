@@ -258,6 +258,7 @@ struct throng_node {
     bool ask_all; /* … anyone, not only those marked */
     bool recheck; /* a unit could not be handed to the host for want of room */
     throng_time asked_all_at;
+    throng_time stay_at; /* when the seeder is told next that we are still here */
     throng_neighbour *due_head, *due_tail;
     throng_neighbour *asks;
     throng_neighbour *uploaders;
@@ -531,6 +532,9 @@ int throng_recv_landmarks(throng_node *node, throng_neighbour *n, throng_reader 
 
 /* Moves the node's deadline forward to `at` if that is sooner. */
 void throng_node_wake(throng_node *node, throng_time at);
+
+/* stay.c */
+void throng_stay_tick(throng_node *node);
 /* Is anything to be sent to it besides content? */
 bool throng_control_due(const throng_node *node, const throng_neighbour *neighbour);
 

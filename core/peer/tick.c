@@ -110,6 +110,7 @@ int throng_node_tick(throng_node *node, throng_time now)
         alone_tick(node, object);
     }
     node->recheck = false;
+    throng_stay_tick(node);
     if (node->config.profile == THRONG_PROFILE_PAPER || node->now - node->asked_all_at >= TICK_ACTIVE)
         throng_neighbour_ask(node, NULL);
     throng_limit_tick(node);

@@ -504,9 +504,28 @@ static void who_waits_for_checks_alone_asks_on_when_they_are_done(void **state)
     story_free(s);
 }
 
+/* Nobody asks it for anything, and it is told of to who comes later all the same. */
+static void who_stays_is_named_to_those_who_come_later(void **state)
+{
+    sim_scenario scenario;
+    story_scenario(&scenario, THRONG_PROFILE_THRONG);
+    story *s = story_new(&scenario);
+    uint32_t a = story_client(s);
+    story_join(s, a, 0, NULL, 0);
+    assert_true(story_until(s, story_all_done, NULL, 2 * THRONG_SECOND));
+    story_run(s, 30 * THRONG_SECOND);
+    assert_in_range(story_count(s, SIM_SENT, a, 0, THRONG_FRAME_HAVE, 10 * THRONG_SECOND), 8, 12);
+    uint32_t b = story_client(s);
+    story_join(s, b, 0, NULL, 0);
+    assert_true(story_until(s, story_all_done, NULL, 33 * THRONG_SECOND));
+    assert_true(story_is_neighbour(s, b, a));
+    story_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_stays_is_named_to_those_who_come_later),
         cmocka_unit_test(alone_a_client_has_all_from_the_seeder),
         cmocka_unit_test(alone_a_client_keeps_the_line_busy_to_the_end),
         cmocka_unit_test(a_newcomer_has_the_manifest_and_tells_what_it_has_before_long),
