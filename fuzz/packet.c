@@ -173,6 +173,8 @@ static int plain(uint8_t type, throng_reader *r, throng_writer *w)
         throng_busy busy;
         throng_manifest_get get;
         throng_manifest_part part;
+        throng_serve serve;
+        throng_served served;
         throng_time_frame time;
         throng_group_frame group;
         throng_find find;
@@ -212,6 +214,16 @@ static int plain(uint8_t type, throng_reader *r, throng_writer *w)
         result = throng_manifest_part_decode(&frame.part, r);
         if (result == 0)
             throng_manifest_part_encode(w, &frame.part);
+        return result;
+    case THRONG_FRAME_SERVE:
+        result = throng_serve_decode(&frame.serve, r);
+        if (result == 0)
+            throng_serve_encode(w, &frame.serve);
+        return result;
+    case THRONG_FRAME_SERVED:
+        result = throng_served_decode(&frame.served, r);
+        if (result == 0)
+            throng_served_encode(w, &frame.served);
         return result;
     case THRONG_FRAME_TIME:
         result = throng_time_decode(&frame.time, r);

@@ -85,6 +85,8 @@ static void write_entry(board_word *words, const throng_board_key *key, const th
     board_put(&words[ENTRY_FRESH_UNTIL], entry->fresh_until);
     board_put(&words[ENTRY_OBJECT_SIZE], entry->size);
     board_put(&words[ENTRY_SHAPE], (uint64_t)entry->holders << 32 | entry->chunk_size);
+    board_put(&words[ENTRY_HTTP], entry->http_holders);
+    board_put_bytes(&words[ENTRY_DIGEST], entry->digest.bytes, sizeof entry->digest.bytes);
     board_put(&words[ENTRY_SEQUENCE], odd + 1);
 }
 
@@ -148,6 +150,8 @@ static int read_entry(board_word *words, const throng_board_key *key, throng_boa
             uint64_t shape = board_get(&words[ENTRY_SHAPE]);
             ret->chunk_size = (uint32_t)shape;
             ret->holders = (uint32_t)(shape >> 32);
+            ret->http_holders = (uint32_t)board_get(&words[ENTRY_HTTP]);
+            board_get_bytes(&words[ENTRY_DIGEST], ret->digest.bytes, sizeof ret->digest.bytes);
         }
         if (board_get(&words[ENTRY_SEQUENCE]) == sequence)
             return ours ? 0 : THRONG_ERR_NOT_FOUND;

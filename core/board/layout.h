@@ -14,6 +14,7 @@ enum {
     BOARD_KEY_WORDS = THRONG_KEY_SIZE / 8,
     BOARD_INDEX_WAYS = BOARD_LINE / 8, /* a bucket of the index is one cache line */
     BOARD_RECENT_WANTS = 1024,
+    BOARD_RETURNS = 4096,
     BOARD_SEQLOCK_TRIES = 256,
 };
 
@@ -48,6 +49,7 @@ typedef struct board_header {
 
     _Alignas(BOARD_LINE) board_word want_cursor;
     board_word recent_wants[BOARD_RECENT_WANTS]; /* u32 of the key | u32 milliseconds */
+    board_word returns[BOARD_RETURNS];           /* u32 of a hash of client and object | u32 milliseconds */
 } board_header;
 
 enum { BOARD_ID_SHIFT = 40 };
@@ -65,7 +67,9 @@ enum {
     ENTRY_FRESH_UNTIL,
     ENTRY_OBJECT_SIZE,
     ENTRY_SHAPE, /* u32 holders | u32 chunk size */
-    ENTRY_WORDS = 2 * BOARD_LINE / 8,
+    ENTRY_HTTP,  /* u32 http_holders */
+    ENTRY_DIGEST,
+    ENTRY_WORDS = 3 * BOARD_LINE / 8,
 };
 
 /* A want: a state, free, being written or ready, with the time at which it was claimed; the words beside it. */

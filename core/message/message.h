@@ -39,6 +39,8 @@ typedef enum throng_frame {
     THRONG_FRAME_GROUP = 0x13,           /* these three between members of a peer group */
     THRONG_FRAME_FIND = 0x14,
     THRONG_FRAME_COPIES = 0x15,
+    THRONG_FRAME_SERVE = 0x16,     /* client to seeder */
+    THRONG_FRAME_SERVED = 0x17,    /* seeder to client */
     THRONG_FRAME_TRAITS = 0x18,    /* client to seeder */
     THRONG_FRAME_LANDMARKS = 0x19, /* seeder to client */
     THRONG_FRAME_END,
@@ -201,6 +203,24 @@ enum { THRONG_MANIFEST_PART_SIZE = 1024 };
 
 void throng_time_encode(throng_writer *w, const throng_time_frame *time);
 int throng_time_decode(throng_time_frame *ret, throng_reader *r);
+
+/* A peer that has all of an object and serves it by HTTP, and what it must know to tell whom the server sent. */
+typedef struct throng_serve {
+    throng_tag object;
+    uint16_t port; /* TCP, at the address that the datagram comes from; not 0 */
+    bool asks_key; /* answer with SERVED */
+} throng_serve;
+
+typedef struct throng_served {
+    throng_tag object;
+    uint8_t key[THRONG_KEY_SIZE]; /* throng_http_key */
+    uint32_t now_unix_s;          /* the clock that paths go by, which may be another than the peer's */
+} throng_served;
+
+void throng_serve_encode(throng_writer *w, const throng_serve *serve);
+int throng_serve_decode(throng_serve *ret, throng_reader *r);
+void throng_served_encode(throng_writer *w, const throng_served *served);
+int throng_served_decode(throng_served *ret, throng_reader *r);
 
 /* CHALLENGE and ANSWER: 8 bytes that only who hears them at an address can know. */
 void throng_cookie_encode(throng_writer *w, throng_frame type, uint64_t cookie);

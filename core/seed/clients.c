@@ -72,7 +72,7 @@ static void leave_by_sender(throng_seed *seed, seed_client *client)
 int throng_seed_client_add(throng_seed *seed, throng_time now, const throng_addr *addr, uint32_t sender_id,
                            seed_client **ret)
 {
-    if (seed->clients_count >= seed->config.peers_max) {
+    if (seed->clients_count + seed->http_listed >= seed->config.peers_max) {
         throng_seed_client_remove(seed, seed->silent);
         seed->stats.forgotten++;
     }

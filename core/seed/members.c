@@ -55,6 +55,7 @@ int throng_seed_member_get(throng_seed *seed, throng_time now, seed_client *clie
 void throng_seed_member_remove(throng_seed *seed, seed_member *member)
 {
     throng_seed_turns_forget(seed, member);
+    throng_seed_http_forget(seed, member);
     throng_seed_directory_leave(seed, member);
     throng_seed_holdings_free(seed, member);
     *(member->newer ? &member->newer->older : &member->object->newest) = member->older;

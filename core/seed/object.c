@@ -85,6 +85,13 @@ void throng_seed_object_free(throng_seed *seed, seed_object *object)
     throng_seed_give_back(seed, object, sizeof *object);
 }
 
+void throng_seed_object_unlist(throng_seed *seed, seed_object *object)
+{
+    throng_directory_remove_object(seed->directory, object->listed);
+    if (object->has_http)
+        throng_directory_remove_object(seed->directory, object->http_listed);
+}
+
 seed_object *throng_seed_object_find(const throng_seed *seed, throng_tag tag)
 {
     seed_object *object = seed->objects[tag & seed->objects_mask];

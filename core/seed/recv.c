@@ -38,6 +38,7 @@ static const struct {
     [THRONG_FRAME_SEEK] = {throng_seed_recv_seek, false, false},
     [THRONG_FRAME_MANIFEST_GET] = {throng_seed_recv_manifest_get, false, false},
     [THRONG_FRAME_TRAITS] = {throng_seed_recv_traits, false, false},
+    [THRONG_FRAME_SERVE] = {throng_seed_recv_serve, false, false},
     [THRONG_FRAME_FIRST_HANDSHAKE] = {throng_seed_recv_first_handshake, false, false},
 };
 

@@ -124,7 +124,7 @@ static void free_objects(throng_seed *seed)
         while (seed->objects[i]) {
             seed_object *object = seed->objects[i];
             seed->objects[i] = object->chain;
-            throng_directory_remove_object(seed->directory, object->listed);
+            throng_seed_object_unlist(seed, object);
             throng_seed_object_free(seed, object);
         }
     }
@@ -191,7 +191,7 @@ int throng_seed_remove(throng_seed *seed, throng_time now, const throng_hash *id
         link = &(*link)->chain;
     *link = object->chain;
     seed->objects_count--;
-    throng_directory_remove_object(seed->directory, object->listed);
+    throng_seed_object_unlist(seed, object);
     throng_seed_object_free(seed, object);
     return 0;
 }
@@ -240,4 +240,5 @@ void throng_seed_stats_get(const throng_seed *seed, throng_seed_stats *ret)
     *ret = seed->stats;
     ret->objects = seed->objects_count;
     ret->peers = seed->present;
+    ret->http_peers = seed->http_listed;
 }

@@ -5,7 +5,7 @@
  * known at which address    holdings.c    what a member has, and what it was given lately members.c    who fetches
  * which object         turns.c       whose turn it is directory.c  whom to name to whom             choose.c      which
  * chunk it gets pace.c       the rate                         queue.c       control frames that wait send.c       what
- * leaves next
+ * leaves next             recv_serve.c  who serves by HTTP, and is probed
  *
  * A client is an address that has proven itself; a member is a client's part in one object. */
 #ifndef THRONG_SEED_STATE_H
@@ -32,6 +32,8 @@ enum {
     CHALLENGE_SHARE = 16, /* challenges get no more than this part of the rate */
     TURN_CHUNKS_MIN = THRONG_METACHUNK_CHUNKS,
     TURN_CHUNKS_MAX = 64,
+    HTTP_HOLDERS_MAX = THRONG_DIRECTORY_HOLDERS_MAX, /* members of an object that may serve it by HTTP */
+    HTTP_OF_A_NETWORK_MAX = 2,                       /* … at one IPv4 address, or in one /64 of IPv6 */
     LAG_CHUNKS_MAX = 128, /* how far behind the others in what it was given anyone counts as */
 };
 
@@ -42,6 +44,7 @@ enum {
 typedef struct seed_object seed_object;
 typedef struct seed_member seed_member;
 typedef struct seed_client seed_client;
+typedef struct seed_http seed_http;
 
 /* --- pace ------------------------------------------------------------------------------------------------ */
 
@@ -73,7 +76,10 @@ struct seed_object {
     throng_geometry geometry;
     seed_object *chain;
 
-    uint32_t listed; /* its number in the directory */
+    uint32_t listed;      /* its number in the directory */
+    uint32_t http_listed; /* … as what peers serve by HTTP, if there ever were any */
+    bool has_http;
+    seed_http *http;
     seed_member *newest;
     uint32_t members_count;
 
@@ -118,7 +124,8 @@ struct seed_member {
     uint64_t token;           /* the one it joined with, to recognise a repeat */
     uint64_t manifest_credit; /* bytes of manifest that it may still have ahead of all content */
 
-    uint64_t *held; /* a bit for each granule: told, or given lately, or promised; NULL: none */
+    seed_http *http; /* it serves by HTTP, it says; NULL: no */
+    uint64_t *held;  /* a bit for each granule: told, or given lately, or promised; NULL: none */
     seed_gift *gifts;
     uint32_t gifts_count, gifts_capacity;
     seed_want *wants;
@@ -140,6 +147,25 @@ struct seed_member {
     uint32_t heap_at;  /* from 1; 0: not in it */
     uint32_t asked;    /* as counted in the seed's `asked` */
 };
+
+enum { HTTP_QUEUE_NEW, HTTP_QUEUE_AGAIN, HTTP_QUEUES, HTTP_QUEUE_NONE };
+
+/* What a member serves by HTTP. In no queue: being probed, or failed; then `due` is when it may be tried again. */
+struct seed_http {
+    seed_member *member;
+    throng_addr addr;
+    uint32_t listed; /* its number in the directory, if it is there */
+    bool is_listed;
+    uint8_t queue;
+    uint8_t failures; /* in a row */
+    throng_time due;
+    seed_http *next, *previous; /* of its queue */
+    seed_http *next_of_object;
+};
+
+typedef struct seed_http_queue {
+    seed_http *first, *last;
+} seed_http_queue;
 
 struct seed_client {
     throng_addr addr;
@@ -198,6 +224,9 @@ struct throng_seed {
     uint32_t members_count;
     uint32_t present; /* clients with members */
 
+    seed_http_queue http_queues[HTTP_QUEUES];
+    uint32_t http_listed; /* peers in the directory that serve by HTTP */
+
     throng_directory *directory; /* of the host, or own_directory */
     throng_directory own_directory;
     const throng_prefixes *networks; /* NULL: none */
@@ -236,6 +265,8 @@ uint32_t throng_seed_random_below(throng_seed *seed, uint32_t limit);
 int throng_seed_object_new(throng_seed *seed, const throng_hash *id, const throng_geometry *geometry,
                            seed_object **ret);
 void throng_seed_object_free(throng_seed *seed, seed_object *object);
+/* Takes it out of the directory; nobody may be a member any more. */
+void throng_seed_object_unlist(throng_seed *seed, seed_object *object);
 seed_object *throng_seed_object_find(const throng_seed *seed, throng_tag tag);
 /* Room to count as many holders as there will be members. */
 int throng_seed_object_expect(throng_seed *seed, seed_object *object, uint32_t members);
@@ -342,5 +373,9 @@ int throng_seed_recv_manifest_get(throng_seed *seed, seed_arrival *arrival, thro
 int throng_seed_recv_seek(throng_seed *seed, seed_arrival *arrival, throng_reader *r);
 int throng_seed_recv_traits(throng_seed *seed, seed_arrival *arrival, throng_reader *r);
 int throng_seed_recv_bye(throng_seed *seed, seed_arrival *arrival, throng_reader *r);
+int throng_seed_recv_serve(throng_seed *seed, seed_arrival *arrival, throng_reader *r);
+
+/* A member goes. */
+void throng_seed_http_forget(throng_seed *seed, seed_member *member);
 
 #endif

@@ -54,6 +54,8 @@ static inline throng_board_entry fixture_entry(uint32_t stamp)
     entry.fresh_until = stamp;
     entry.chunk_size = 256 + stamp % 512;
     entry.holders = stamp + 3;
+    entry.http_holders = stamp + 4;
+    memset(entry.digest.bytes, (int)((stamp + 5) & 0xff), sizeof entry.digest.bytes);
     return entry;
 }
 
@@ -64,7 +66,8 @@ static inline bool fixture_entry_whole(const throng_board_entry *entry)
     return memcmp(&entry->object, &whole.object, sizeof whole.object) == 0 &&
            memcmp(&entry->validators, &whole.validators, sizeof whole.validators) == 0 &&
            entry->fresh_until == whole.fresh_until && entry->chunk_size == whole.chunk_size &&
-           entry->holders == whole.holders;
+           entry->holders == whole.holders && entry->http_holders == whole.http_holders &&
+           memcmp(&entry->digest, &whole.digest, sizeof whole.digest) == 0;
 }
 
 static inline throng_board_url fixture_url(const char *host, const char *uri)

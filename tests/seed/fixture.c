@@ -189,6 +189,7 @@ static void read_frame(sent *s, throng_reader *r)
     throng_landmarks landmarks;
     throng_manifest_part part;
     throng_have offer;
+    throng_served served;
     s->type = (throng_frame)throng_read_u8(r);
     switch (s->type) {
     case THRONG_FRAME_DATA:
@@ -229,6 +230,9 @@ static void read_frame(sent *s, throng_reader *r)
     case THRONG_FRAME_CHALLENGE:
     case THRONG_FRAME_NO_FILE:
         assert_int_equal(throng_cookie_decode(&s->cookie, r), 0);
+        break;
+    case THRONG_FRAME_SERVED:
+        assert_int_equal(throng_served_decode(&served, r), 0);
         break;
     default:
         fail_msg("a frame that no seeder sends: %d", (int)s->type);

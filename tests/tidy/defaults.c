@@ -151,11 +151,13 @@ static void frames(check *c)
         {"GROUP", THRONG_FRAME_GROUP},
         {"FIND", THRONG_FRAME_FIND},
         {"COPIES", THRONG_FRAME_COPIES},
+        {"SERVE", THRONG_FRAME_SERVE},
+        {"SERVED", THRONG_FRAME_SERVED},
         {"TRAITS", THRONG_FRAME_TRAITS},
         {"LANDMARKS", THRONG_FRAME_LANDMARKS},
     };
-    /* 0x16 and 0x17 are not given yet. A frame added to the code and not here makes these differ. */
-    _Static_assert(sizeof all / sizeof *all == THRONG_FRAME_END - 2, "every frame has its row");
+    /* A frame added to the code and not here makes these differ. */
+    _Static_assert(sizeof all / sizeof *all == THRONG_FRAME_END, "every frame has its row");
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         char code[16];
         snprintf(code, sizeof code, "0x%02x", (unsigned)all[i].type);

@@ -28,7 +28,7 @@
 #include <throng/directory.h>
 
 enum {
-    THRONG_BOARD_VERSION = 7,
+    THRONG_BOARD_VERSION = 8,
     THRONG_BOARD_OBJECTS_MAX = 1 << 20,
     THRONG_BOARD_WANTS_MAX = 4096,
     THRONG_BOARD_HOST_MAX = 255,
@@ -50,7 +50,7 @@ typedef struct throng_board_limits {
 
 /* The values in parentheses above. */
 THRONG_API void throng_board_limits_default(throng_board_limits *limits);
-/* Bytes of a board, or 0 if a limit is out of range. A million objects and a million peers take 0.81 GB. */
+/* Bytes of a board, or 0 if a limit is out of range. A million objects and a million peers take 0.87 GB. */
 THRONG_API size_t throng_board_size(const throng_board_limits *limits);
 
 /* Random bytes, all of them fresh for each file: sender ids start over with it, and under an old key nonces would
@@ -171,7 +171,9 @@ typedef struct throng_board_entry {
         fresh_until; /* for responses without ETag and Last-Modified: current until then (max-age); else ignored */
     uint64_t size;   /* of the object, if that is not what responses are compared with (a page object); else 0 */
     uint32_t chunk_size;
-    uint32_t holders; /* its number in the directory: who has it is asked there (throng_directory_pick) */
+    uint32_t holders;      /* its number in the directory: who has it is asked there (throng_directory_pick) */
+    uint32_t http_holders; /* the same of peers that serve it by HTTP, plus 1; 0: none */
+    throng_hash digest;    /* SHA-256 of the whole content; zero while there are no http_holders */
 } throng_board_entry;
 
 /* True if `response` is of the version that the entry has. Sizes that are told must be equal, and so must an ETag and a
@@ -213,22 +215,33 @@ THRONG_API throng_time throng_board_wanted_ago(const throng_board *board, throng
  * host and URI are a stranger's words: throngd fetches them from `server` only. */
 THRONG_API int throng_board_take_want(throng_board *board, throng_time now, throng_want *ret);
 
+/* ---- Clients sent to HTTP peers ---- */
+
+/* Who comes back so soon got nowhere there: they are served here. */
+#define THRONG_BOARD_RETURN (120 * THRONG_SECOND)
+
+/* Workers: whether a client at this IP address came for this object less than THRONG_BOARD_RETURN ago; if not, it has
+ * now. A hint, kept in a small table, with no address in it. */
+THRONG_API bool throng_board_returns(throng_board *board, throng_time now, throng_tag object, const uint8_t ip[16]);
+
 /* ---- Load and counters ---- */
 
 /* Counters grow from the making of the file on; rates are differences. Gauges are set. Bytes "on the line" count
  * headers of IP, TCP and UDP: throngd seeds what the uplink leaves beside http_line_bytes. */
 #define THRONG_BOARD_COUNTERS(X)                                                                                       \
-    X(requests)        /* workers: responses to clients, throngd's own fetches left out */                             \
-    X(offered_bytes)   /* workers: what clients asked for */                                                           \
-    X(http_bytes)      /* workers: sent, headers with bodies */                                                        \
-    X(http_line_bytes) /* workers: the same on the line */                                                             \
-    X(directions)      /* workers: 307 answers */                                                                      \
-    X(bootstraps)      /* workers: navigations answered with the bootstrap page */                                     \
-    X(directed_bytes)  /* workers: sizes of the objects behind them */                                                 \
-    X(reserved)        /* workers: ordinary answers in a crowd, from the reserved share */                             \
-    X(refused)         /* workers: 503 answers */                                                                      \
-    X(held)            /* workers: requests that waited a moment for directions */                                     \
-    X(traits_refused)  /* workers: traits in requests that were malformed, or absurd and clamped */                    \
+    X(requests)          /* workers: responses to clients, throngd's own fetches left out */                           \
+    X(offered_bytes)     /* workers: what clients asked for */                                                         \
+    X(http_bytes)        /* workers: sent, headers with bodies */                                                      \
+    X(http_line_bytes)   /* workers: the same on the line */                                                           \
+    X(directions)        /* workers: 307 answers */                                                                    \
+    X(bootstraps)        /* workers: navigations answered with the bootstrap page */                                   \
+    X(directed_bytes)    /* workers: sizes of the objects behind them */                                               \
+    X(reserved)          /* workers: ordinary answers in a crowd, from the reserved share */                           \
+    X(refused)           /* workers: 503 answers */                                                                    \
+    X(held)              /* workers: requests that waited a moment for directions */                                   \
+    X(traits_refused)    /* workers: traits in requests that were malformed, or absurd and clamped */                  \
+    X(metalinks)         /* workers: answers that name HTTP peers beside the body */                                   \
+    X(metalinks_instead) /* workers: … in place of it */                                                             \
     X(wants_posted)                                                                                                    \
     X(wants_dropped)                                                                                                   \
     X(crowds)         /* workers: times the mode went from calm to crowd */                                            \

@@ -11,6 +11,7 @@
 #include <throng/datagram.h>
 #include <throng/directions.h>
 #include <throng/directory.h>
+#include <throng/http_path.h>
 #include <throng/manifest.h>
 #include <throng/prefixes.h>
 
@@ -92,6 +93,32 @@ THRONG_API int throng_seed_holders(const throng_seed *seed, const throng_hash *o
 THRONG_API uint32_t throng_seed_browsers(throng_seed *seed, throng_time now, const throng_hash *object,
                                          throng_addr *ret, uint32_t max);
 
+/* ---- Peers that serve by HTTP (docs/METALINK.md) ---- */
+
+/* What the host is to ask a peer for, to see whether it can be reached and has the object: `size` bytes from `offset`
+ * on, at http://ADDR/PATH. The right answer is a 206 with those bytes of an object of `object_size`. */
+enum { THRONG_SEED_PROBE_MAX = 256 }; /* bytes asked for */
+
+typedef struct throng_seed_probe {
+    throng_addr addr;
+    throng_addr client; /* as whom we know it: the same IP address */
+    throng_hash object;
+    uint64_t object_size;
+    void *content;
+    uint64_t offset;
+    uint32_t size;
+    char path[THRONG_HTTP_PATH_SIZE];
+} throng_seed_probe;
+
+/* The next probe that is due; false if none is. To be polled ten times a second or so, no faster than the host cares to
+ * probe. now_unix_s goes into the token. */
+THRONG_API bool throng_seed_poll_probe(throng_seed *seed, throng_time now, uint32_t now_unix_s, throng_seed_probe *ret);
+/* What came of it. */
+THRONG_API void throng_seed_probed(throng_seed *seed, throng_time now, const throng_seed_probe *probe, bool good);
+/* The number in the directory under which an object's peers stand that serve it by HTTP, at the addresses where they
+ * do. THRONG_ERR_NOT_FOUND if there never was one. */
+THRONG_API int throng_seed_http_holders(const throng_seed *seed, const throng_hash *object, uint32_t *ret_object);
+
 typedef struct throng_seed_stats {
     uint32_t objects;
     uint32_t peers; /* present now */
@@ -110,6 +137,9 @@ typedef struct throng_seed_stats {
     uint64_t unproven_withheld;
     uint64_t traits;         /* told by clients, repeats included */
     uint64_t traits_clamped; /* … with something absurd in them */
+    uint32_t http_peers;     /* named to clients that know HTTP alone, now */
+    uint64_t probes;         /* of what peers serve by HTTP */
+    uint64_t probes_failed;  /* … that did not bring what they should */
 } throng_seed_stats;
 
 /* Counters since the seeder was made, and what is so now. */

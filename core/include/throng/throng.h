@@ -7,6 +7,7 @@
 #include <throng/directions.h>
 #include <throng/directory.h>
 #include <throng/group.h>
+#include <throng/http_path.h>
 #include <throng/intervals.h>
 #include <throng/manifest.h>
 #include <throng/node.h>
