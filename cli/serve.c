@@ -360,6 +360,7 @@ __attribute__((format(printf, 4, 5))) static void argument(child *c, char *text,
 static void describe_children(serve *s)
 {
     child *d = &s->children[CHILD_THRONGD], *n = &s->children[CHILD_NGINX];
+    static const uint8_t everywhere[16];
     size_t i = 0;
 #define ARGUMENT(c, ...) argument(c, s->text[i], sizeof(s->text[i]), __VA_ARGS__), i++
     d->name = "throngd";
@@ -372,6 +373,8 @@ static void describe_children(serve *s)
     ARGUMENT(d, "--uplink=%llu", (unsigned long long)s->uplink_bps);
     ARGUMENT(d, "--cache-size=%llu", (unsigned long long)s->cache_bytes);
     ARGUMENT(d, "--state=%s", s->state);
+    if (throng_addr_is_private(&s->listen) && memcmp(s->listen.ip, everywhere, sizeof(everywhere)) != 0)
+        ARGUMENT(d, "--http-peers=any");
     if (s->options.networks != NULL)
         ARGUMENT(d, "--networks=%s", s->options.networks);
     if (s->options.turn != NULL)

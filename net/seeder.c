@@ -269,6 +269,25 @@ int throng_seeder_holders(const throng_seeder *seeder, const throng_hash *object
     return throng_seed_holders(seeder->seed, object, ret_object);
 }
 
+int throng_seeder_http_holders(const throng_seeder *seeder, const throng_hash *object, uint32_t *ret_object)
+{
+    return throng_seed_http_holders(seeder->seed, object, ret_object);
+}
+
+bool throng_seeder_poll_probe(throng_seeder *seeder, throng_seeder_probe *ret)
+{
+    if (!throng_seed_poll_probe(seeder->seed, throng_now(), (uint32_t)time(NULL), &ret->asked))
+        return false;
+    const mapped *content = ret->asked.content;
+    memcpy(ret->expected, content->bytes + ret->asked.offset, ret->asked.size);
+    return true;
+}
+
+void throng_seeder_probed(throng_seeder *seeder, const throng_seed_probe *probe, bool good)
+{
+    throng_seed_probed(seeder->seed, throng_now(), probe, good);
+}
+
 void throng_seeder_stats_get(const throng_seeder *seeder, throng_seeder_stats *ret)
 {
     throng_seed_stats_get(seeder->seed, &ret->seed);

@@ -59,6 +59,16 @@ uint32_t throng_seeder_peers(throng_seeder *seeder, const throng_hash *object, t
 /* An object's number in the directory. THRONG_ERR_NOT_FOUND. */
 int throng_seeder_holders(const throng_seeder *seeder, const throng_hash *object, uint32_t *ret_object);
 
+/* The number of an object's HTTP peers in the directory (throng_seed_http_holders). */
+int throng_seeder_http_holders(const throng_seeder *seeder, const throng_hash *object, uint32_t *ret_object);
+/* What to ask an HTTP peer for, and what it should answer (throng_seed_poll_probe). False: nothing now. */
+typedef struct throng_seeder_probe {
+    throng_seed_probe asked;
+    uint8_t expected[THRONG_SEED_PROBE_MAX];
+} throng_seeder_probe;
+bool throng_seeder_poll_probe(throng_seeder *seeder, throng_seeder_probe *ret);
+void throng_seeder_probed(throng_seeder *seeder, const throng_seed_probe *probe, bool good);
+
 /* The same of browsers: their numbers. */
 uint32_t throng_seeder_browsers(throng_seeder *seeder, const throng_hash *object, uint64_t *ret, uint32_t max);
 

@@ -20,6 +20,7 @@
 #include "net/quantity.h"
 #include "networks.h"
 #include "privileges.h"
+#include "prober.h"
 #include "signalling.h"
 
 enum {
@@ -50,6 +51,7 @@ typedef struct daemon_state {
     control *http;
     signalling *browsers;
     networks *near;
+    prober *probing;
     bool was_crowd;
     budget line;
     metrics counted; /* what the catalog counts */
@@ -164,6 +166,7 @@ static void on_look(uv_timer_t *timer)
     if (d->near != NULL && d->looks % KEYS_EVERY == 0)
         networks_look(d->near);
     mind_browsers(d);
+    prober_tick(d->probing, now);
     d->looks++;
 }
 
@@ -213,6 +216,11 @@ static void snapshot(metrics *ret, void *user)
     ret->traits = stats.seed.traits;
     ret->traits_clamped = stats.seed.traits_clamped;
     ret->traits_refused = atomic_load(&counters->traits_refused);
+    ret->http_peers = stats.seed.http_peers;
+    ret->probes = stats.seed.probes;
+    ret->probes_failed = stats.seed.probes_failed;
+    ret->metalinks = atomic_load(&counters->metalinks);
+    ret->metalinks_instead = atomic_load(&counters->metalinks_instead);
     ret->stun_answered = stats.stun.answered;
     ret->stun_dropped = stats.stun.dropped;
     ret->browsers = signalling_count(d->browsers);
@@ -454,6 +462,8 @@ static int open_all(daemon_state *d)
         code = open_networks(d);
     if (code == SERVER_EXIT_OK)
         code = open_catalog(d);
+    if (code == SERVER_EXIT_OK && prober_new(&d->probing, &d->loop, d->seeder, d->options->http_peers) != 0)
+        code = SERVER_EXIT_MEMORY;
     if (code == SERVER_EXIT_OK)
         code = open_control(d);
     if (code == SERVER_EXIT_OK)
@@ -494,6 +504,7 @@ static void close_all(daemon_state *d)
     while (networks_is_busy(d->near))
         uv_run(&d->loop, UV_RUN_ONCE);
     networks_free(d->near);
+    prober_free(d->probing);
     if (d->fetcher != NULL)
         throng_fetcher_free(d->fetcher);
     if (d->seeder != NULL)

@@ -82,6 +82,10 @@ typedef enum metrics_failure {
     X(browser_datagrams_in, "throng_browser_datagrams_total", "way=\"in\"", "Datagrams of browsers and to them.")      \
     X(browser_datagrams_out, "throng_browser_datagrams_total", "way=\"out\"", "")                                      \
     X(browser_datagrams_dropped, "throng_browser_datagrams_total", "way=\"dropped\"", "")                              \
+    X(metalinks, "throng_metalinks_total", "body=\"sent\"", "Answers that name peers that serve by HTTP.")             \
+    X(metalinks_instead, "throng_metalinks_total", "body=\"none\"", "")                                                \
+    X(probes, "throng_http_probes_total", "", "Looks at what peers serve by HTTP.")                                    \
+    X(probes_failed, "throng_http_probes_failed_total", "", "Probes that did not bring what they should.")             \
     X(stun_answered, "throng_stun_requests_total", "result=\"answered\"", "STUN Binding requests.")                    \
     X(stun_dropped, "throng_stun_requests_total", "result=\"dropped\"", "")                                            \
     X(fetches, "throng_origin_fetches_total", "result=\"fetched\"", "Requests to the origin, by result.")              \
@@ -102,6 +106,7 @@ typedef enum metrics_failure {
     X(pages, "throng_pages", "Page objects ready to be seeded.", 1)                                                    \
     X(browsers, "throng_browsers", "Browsers connected now.", 1)                                                       \
     X(peers, "throng_peers", "Peers present now, over all objects.", 1)                                                \
+    X(http_peers, "throng_http_peers", "Peers that serve by HTTP, reached by us.", 1)                                  \
     X(cache_bytes, "throng_cache_bytes", "Bytes of object bodies in the state directory.", 1)                          \
     X(start_unix_ms, "throng_start_time_seconds", "When throngd started, since the Unix epoch.", 1000)
 

@@ -22,7 +22,8 @@ enum {
     OPTION_SIGNAL,
     OPTION_BROWSERS,
     OPTION_TURN,
-    OPTION_TURN_SECRET
+    OPTION_TURN_SECRET,
+    OPTION_HTTP_PEERS
 };
 
 static const struct argp_option options[] = {
@@ -43,6 +44,11 @@ static const struct argp_option options[] = {
     {"browsers-max", OPTION_BROWSERS, "N", 0, "browsers connected at once (16384)", 0},
     {"turn", OPTION_TURN, "URL", 0, "a TURN server for browsers that reach nobody, such as turn:HOST:3478", 0},
     {"turn-secret", OPTION_TURN_SECRET, "FILE", 0, "the secret shared with it (coturn: use-auth-secret)", 0},
+    {"http-peers", OPTION_HTTP_PEERS, "public|any|off", 0,
+     "name peers that serve by HTTP to clients that know nothing else: those at public addresses (public), private "
+     "ones, "
+     "too, or none",
+     0},
     {"user", 'u', "NAME", 0, "go on as this user, once started by root", 0},
     {"group", 'g', "NAME", 0, "group of the web server's workers, who share the board (the user's)", 0},
     {"objects-max", OPTION_OBJECTS, "N", 0, "objects at once (4096)", 0},
@@ -56,7 +62,7 @@ static const struct argp_option options[] = {
 
 typedef struct parsing {
     server_options *o;
-    const char *origin, *listen, *uplink, *cache, *objects, *revalidate, *expiry, *browsers, *turn_secret;
+    const char *origin, *listen, *uplink, *cache, *objects, *revalidate, *expiry, *browsers, *turn_secret, *http_peers;
 } parsing;
 
 static error_t parse_browser_option(int key, char *argument, parsing *p)
@@ -73,6 +79,9 @@ static error_t parse_browser_option(int key, char *argument, parsing *p)
         return 0;
     case OPTION_TURN_SECRET:
         p->turn_secret = argument;
+        return 0;
+    case OPTION_HTTP_PEERS:
+        p->http_peers = argument;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -198,6 +207,17 @@ static int check_browsers(const parsing *p)
                                   : SERVER_EXIT_OK;
 }
 
+static bool parse_http_peers(const char *text, prober_whom *ret)
+{
+    static const char *const names[] = {[PROBER_PUBLIC] = "public", [PROBER_ANY] = "any", [PROBER_NOBODY] = "off"};
+    for (int i = 0; i < (int)(sizeof(names) / sizeof(names[0])); i++)
+        if (strcmp(text, names[i]) == 0) {
+            *ret = (prober_whom)i;
+            return true;
+        }
+    return false;
+}
+
 static int check(const parsing *p)
 {
     server_options *o = p->o;
@@ -213,6 +233,8 @@ static int check(const parsing *p)
         return refuse("--revalidate takes seconds from 0.1 to 3600", p->revalidate);
     if (!parse_number(p->expiry, 1, 24 * 365, 1, &o->manifest_hours))
         return refuse("--manifest-hours takes a number from 1 to 8760", p->expiry);
+    if (!parse_http_peers(p->http_peers, &o->http_peers))
+        return refuse("--http-peers takes public, any or off", p->http_peers);
     if (p->origin == NULL) {
         server_complain("--origin is missing: where does the web server answer? Such as --origin http://127.0.0.1");
         return SERVER_EXIT_USAGE;
@@ -241,7 +263,8 @@ int server_options_parse(server_options *ret, int argc, char **argv)
                  .objects = "4096",
                  .revalidate = "1",
                  .expiry = "24",
-                 .browsers = "16384"};
+                 .browsers = "16384",
+                 .http_peers = "public"};
     argp_err_exit_status = SERVER_EXIT_USAGE;
     if (argp_parse(&parser, argc, argv, 0, NULL, &p) != 0)
         return SERVER_EXIT_USAGE;

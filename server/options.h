@@ -6,6 +6,8 @@
 
 #include <throng/base.h>
 
+#include "prober.h"
+
 typedef struct server_options {
     const char *board;   /* path of the board to make */
     const char *control; /* path of the local HTTP socket, or "127.0.0.1:PORT"; NULL: none */
@@ -22,6 +24,7 @@ typedef struct server_options {
     const char *origin_socket; /* NULL: none */
     throng_addr listen;        /* UDP */
     const char *networks;      /* file of address prefixes; NULL: none */
+    prober_whom http_peers;    /* who may be named to clients that know HTTP alone */
     uint64_t uplink_bps;
     uint64_t cache_bytes;
     uint32_t objects_max;

@@ -105,7 +105,7 @@ void record_free(record *r)
 
 bool record_is_busy(const record *r)
 {
-    return r->download.fetch != NULL || r->job != NULL;
+    return r->download.fetch != NULL || r->job != NULL || r->digesting;
 }
 
 static bool has_peers(record *r, const version *v)
@@ -126,6 +126,11 @@ void record_publish(record *r)
     entry.fresh_until = r->fresh_until;
     entry.chunk_size = r->current->made.manifest.geometry.chunk_size;
     r->shown_fresh_until = r->fresh_until;
+    if (r->current->has_digest &&
+        throng_seeder_http_holders(c->config.seeder, &entry.object, &entry.http_holders) == 0) {
+        entry.http_holders++;
+        entry.digest = r->current->digest;
+    }
     if (throng_seeder_holders(c->config.seeder, &entry.object, &entry.holders) != 0 ||
         throng_board_publish(c->config.board, &r->key, &entry) != 0)
         c->config.metrics->failures[METRICS_FAILURE_BOARD_FULL]++;
@@ -253,6 +258,7 @@ static void renew(record *r)
 static void tick_current(record *r)
 {
     catalog *c = r->catalog;
+    uint32_t http_holders;
     r->peers = has_peers(r, r->current) || page_has_browsers(r);
     if (r->peers)
         r->used_at = c->now;
@@ -266,6 +272,9 @@ static void tick_current(record *r)
         return;
     if (renewal_is_due(r))
         renew(r);
+    else if (!r->current->has_digest &&
+             throng_seeder_http_holders(c->config.seeder, &r->current->made.id, &http_holders) == 0)
+        record_digest(r);
     else if (r->peers && c->now >= r->next_check)
         record_fetch(r);
 }

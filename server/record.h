@@ -29,6 +29,8 @@ typedef struct version {
     throng_validators validators;
     throng_time retired_at;
     throng_time peers_at; /* when it last had peers */
+    throng_hash digest;   /* SHA-256 of the whole, if has_digest */
+    bool has_digest;
     struct version *next; /* the retired ones, newest first */
 } version;
 
@@ -85,6 +87,7 @@ typedef struct record {
     size_t stored_size;
     download download;
     make_job *job;
+    bool digesting; /* record_digest is at it */
     throng_time fetched_at;
     throng_time next_check;
     throng_time used_at; /* last wanted, or with peers */
@@ -143,6 +146,9 @@ void record_fetch(record *r);
 bool record_restore(record *r);
 /* What the board compares responses with. */
 throng_validators record_validators(const record *r, const throng_manifest *manifest);
+
+/* record_digest.c: makes current->digest, and publishes it. */
+void record_digest(record *r);
 
 /* record_make.c: takes over fd. */
 void record_make(record *r, make_kind kind, int fd, uint64_t size, const throng_manifest_options *options);

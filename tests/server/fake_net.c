@@ -135,6 +135,14 @@ int throng_seeder_holders(const throng_seeder *seeder, const throng_hash *object
     return THRONG_ERR_NOT_FOUND;
 }
 
+int throng_seeder_http_holders(const throng_seeder *seeder, const throng_hash *object, uint32_t *ret_object)
+{
+    if (memcmp(&seeder->http_of, object, sizeof(*object)) != 0)
+        return THRONG_ERR_NOT_FOUND;
+    *ret_object = 41;
+    return 0;
+}
+
 uint32_t throng_seeder_browsers(throng_seeder *seeder, const throng_hash *object, uint64_t *ret, uint32_t max)
 {
     if (max == 0 || memcmp(&seeder->browsers_of, object, sizeof(*object)) != 0)

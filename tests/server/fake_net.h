@@ -30,6 +30,7 @@ struct throng_seeder {
     throng_addr peers[8];
     uint32_t peers_count;
     int add_error;
+    throng_hash http_of;     /* this object is served by HTTP, too, others are not */
     throng_hash browsers_of; /* this object has a browser, others none */
     uint8_t *last;           /* the content added last; to be freed */
     uint64_t last_size;

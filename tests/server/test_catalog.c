@@ -537,6 +537,28 @@ static void full_seeder_is_counted_and_nothing_is_published(void **state)
     assert_int_equal(s->counted.failures[METRICS_FAILURE_SEEDER_FULL], 1);
 }
 
+static void digest_is_published_once_somebody_serves_the_object_by_http(void **state)
+{
+    site *s = *state;
+    throng_hasher *hasher;
+    throng_hash digest, none = {{0}};
+    throng_board_entry entry = publish(s);
+    assert_int_equal(throng_hasher_new(&hasher), 0);
+    throng_hasher_hash(hasher, s->body, BODY_SIZE, &digest);
+    throng_hasher_free(hasher);
+    pass(s, 50 * THRONG_MS);
+    settle(s);
+    assert_true(published(s, &entry));
+    assert_int_equal(entry.http_holders, 0);
+    assert_memory_equal(&entry.digest, &none, sizeof(none));
+    s->seeder.http_of = entry.object;
+    pass(s, 50 * THRONG_MS);
+    settle(s);
+    assert_true(published(s, &entry));
+    assert_int_equal(entry.http_holders, 42);
+    assert_memory_equal(&entry.digest, &digest, sizeof(digest));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -562,6 +584,7 @@ int main(void)
         TEST(wants_beyond_objects_max_are_left),
         TEST(want_with_a_uri_that_breaks_the_request_line_is_left),
         TEST(full_seeder_is_counted_and_nothing_is_published),
+        TEST(digest_is_published_once_somebody_serves_the_object_by_http),
     };
     return cmocka_run_group_tests_name("catalog", tests, NULL, NULL);
 }
