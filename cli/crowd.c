@@ -84,7 +84,10 @@ throng_shares throng_crowd_shares(const throng_crowd *crowd)
     uint64_t counted = stats.node.content_from_seeder - crowd->before.node.content_from_seeder + peers;
     shares.peers = counted == 0 ? 0 : (uint64_t)((double)swarm * (double)peers / (double)counted);
     shares.seeder = swarm - shares.peers;
-    shares.uploaded = stats.node.content_uploaded - crowd->before.node.content_uploaded;
+    shares.uploaded = stats.node.content_uploaded - crowd->before.node.content_uploaded + crowd->http_given;
+    if (crowd->http_serves) {
+        shares.uploaded += throng_http_peer_given(crowd->transfer->http, throng_hash_tag(&crowd->object));
+    }
     return shares;
 }
 
@@ -427,6 +430,46 @@ static void on_store_failed(throng_peer *peer, const throng_hash *object, int er
                          strerror(-error));
 }
 
+/* ---- serving by HTTP ---- */
+
+static void on_served(throng_peer *peer, const throng_hash *object, const uint8_t key[THRONG_KEY_SIZE],
+                      uint32_t now_unix_s, void *user)
+{
+    throng_crowd *crowd = user;
+    if (crowd->http_serves) {
+        (void)throng_http_peer_set_key(crowd->transfer->http, throng_hash_tag(object), key, now_unix_s);
+    }
+}
+
+static bool read_verified(void *user, uint64_t offset, void *buffer, size_t size)
+{
+    const throng_crowd *crowd = user;
+    return throng_store_read(crowd->store, offset, buffer, size) == 0;
+}
+
+void throng_crowd_serve(throng_crowd *crowd)
+{
+    throng_http_peer *http = crowd->transfer->http;
+    const throng_http_object object = {
+        .tag = throng_hash_tag(&crowd->object), .size = crowd->geometry.size, .read = read_verified, .user = crowd};
+    if (http != NULL && crowd->peer != NULL && !crowd->leaving && throng_http_peer_add(http, &object) == 0) {
+        crowd->http_serves = throng_peer_serve(crowd->peer, &crowd->object, throng_http_peer_port(http)) == 0;
+        if (!crowd->http_serves) {
+            throng_http_peer_remove(http, object.tag);
+        }
+    }
+}
+
+static void serve_no_more(throng_crowd *crowd)
+{
+    throng_tag tag = throng_hash_tag(&crowd->object);
+    if (crowd->http_serves) {
+        crowd->http_given = throng_http_peer_given(crowd->transfer->http, tag);
+        throng_http_peer_remove(crowd->transfer->http, tag);
+        crowd->http_serves = false;
+    }
+}
+
 static void on_timer_closed(uv_handle_t *handle)
 {
     free(handle->data);
@@ -439,6 +482,7 @@ void throng_crowd_free(throng_crowd *crowd)
     }
     throng_transfer *transfer = crowd->transfer;
     throng_crowd_http_cancel(crowd);
+    serve_no_more(crowd);
     if (transfer->member != NULL) {
         throng_member_left(transfer->member, crowd);
     }
@@ -478,6 +522,7 @@ void throng_crowd_leave(throng_crowd *crowd, void (*on_left)(throng_crowd *crowd
     crowd->leaving = true;
     crowd->on_left = on_left;
     throng_crowd_http_cancel(crowd);
+    serve_no_more(crowd);
     uv_timer_stop(&crowd->tick);
     throng_transfer *transfer = crowd->transfer;
     transfer->kept = transfer->member != NULL && crowd->done && transfer->code == THRONG_EXIT_OK &&
@@ -619,6 +664,7 @@ static const throng_peer_hooks hooks = {.manifest = on_manifest,
                                         .done = on_swarm_done,
                                         .stuck = on_stuck,
                                         .store_failed = on_store_failed,
+                                        .served = on_served,
                                         .left = on_peer_left};
 
 const throng_peer_hooks *throng_crowd_hooks(void)

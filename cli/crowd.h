@@ -7,6 +7,8 @@
 /* Joins as transfer->directions say. ask_time: what the question took. Ends by throng_transfer_complete, _fail, or
  * throng_plain_start with transfer->no_crowd when the crowd is of no use. */
 void throng_crowd_enter(throng_transfer *transfer, throng_time ask_time);
+/* All is here and the transfer stays: serves it by HTTP, too, if that is wanted. */
+void throng_crowd_serve(throng_crowd *crowd);
 /* Says goodbye, then calls back (from the loop) and is freed. */
 void throng_crowd_leave(throng_crowd *crowd, void (*on_left)(throng_crowd *crowd, void *transfer));
 /* At once, without goodbye. */

@@ -51,6 +51,8 @@ struct throng_crowd {
     bool stuck;             /* the node has given the object up */
     bool done;              /* the swarm says so: all is verified and stored */
     bool leaving;
+    bool http_serves;                           /* the object is with transfer->http */
+    uint64_t http_given;                        /* bytes of it, once it no longer is */
     char validator[THRONG_STORE_VALIDATOR_MAX]; /* of what came by HTTP before the manifest did */
     void (*on_left)(throng_crowd *crowd, void *transfer);
 };

@@ -1,4 +1,5 @@
 /* throng get: transfers, one after the other or several at once, on one loop. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ struct get {
     throng_fetcher *fetcher;
     throng_member *member; /* of a peer group; NULL: without --group */
     bool member_left;
+    throng_http_peer *http; /* NULL: nothing is served by HTTP */
     uv_timer_t tick;
     uv_signal_t signals[SIGNALS];
     throng_transfer *transfers; /* parallel of them: slots */
@@ -127,6 +129,7 @@ static void start_next(struct get *get)
             continue;
         }
         throng_transfer_init(transfer, &get->options, &get->loop, get->fetcher, get->next++);
+        transfer->http = get->http;
         transfer->on_end = on_end;
         transfer->member = get->member;
         transfer->user = get;
@@ -208,6 +211,41 @@ static bool proxy_in_environment(void)
     return false;
 }
 
+/* Content given by UDP, which counts against --limit-rate as well. */
+static uint64_t sent_by_udp(void *user)
+{
+    struct get *get = user;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < get->options.parallel; i++) {
+        if (get->running[i]) {
+            bytes += throng_transfer_shares(&get->transfers[i]).uploaded;
+        }
+    }
+    throng_http_peer_stats stats;
+    throng_http_peer_stats_get(get->http, &stats);
+    return bytes > stats.content_bytes ? bytes - stats.content_bytes : 0;
+}
+
+static throng_exit open_http_peer(struct get *get)
+{
+    const throng_get_options *options = &get->options;
+    throng_http_peer_config config;
+    if (options->stay_s == 0 || !options->peers || !options->http_peer || options->group) {
+        return THRONG_EXIT_OK;
+    }
+    throng_http_peer_config_default(&config);
+    config.port = options->http_port;
+    config.rate_bps = options->rate_limit_bps;
+    config.sent_otherwise = sent_by_udp;
+    config.user = get;
+    int error = throng_http_peer_new(&get->http, &get->loop, &config);
+    if (error == 0 || options->http_port == 0) { /* unasked for: it stays without */
+        return THRONG_EXIT_OK;
+    }
+    throng_complain("--http-port %u: %s", (unsigned)options->http_port, uv_strerror(error));
+    return error == -EADDRINUSE ? THRONG_EXIT_IN_USE : THRONG_EXIT_FAILED;
+}
+
 static throng_exit open_all(struct get *get)
 {
     static const int numbers[SIGNALS] = {SIGINT, SIGTERM};
@@ -232,7 +270,7 @@ static throng_exit open_all(struct get *get)
         uv_signal_start(&get->signals[i], on_signal, numbers[i]);
     }
     get->progress = !get->options.silent && isatty(STDERR_FILENO) != 0;
-    return THRONG_EXIT_OK;
+    return open_http_peer(get);
 }
 
 static void close_all(struct get *get)
@@ -245,7 +283,9 @@ static void close_all(struct get *get)
             uv_close((uv_handle_t *)&get->signals[i], NULL);
         }
     }
+    throng_http_peer_stop(get->http);
     uv_run(&get->loop, UV_RUN_DEFAULT);
+    throng_http_peer_free(get->http);
     uv_loop_close(&get->loop);
     free(get->transfers);
     free(get->running);

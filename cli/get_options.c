@@ -15,6 +15,7 @@ enum option_key {
     OPTION_NO_PEERS,
     OPTION_STAY,
     OPTION_GROUP,
+    OPTION_HTTP_PORT,
     OPTION_KEY,
     OPTION_MODE,
     OPTION_JSON,
@@ -36,6 +37,8 @@ static const struct argp_option option_table[] = {
     {"stay", OPTION_STAY, "SECONDS", 0, "Go on serving what was fetched for so long", 3},
     {"group", OPTION_GROUP, NULL, 0,
      "Find URLs of the first one's site among the others who say this, and offer them what is here, until the end", 3},
+    {"http-port", OPTION_HTTP_PORT, "PORT|off", 0,
+     "While staying, serve by HTTP on this port, to whom the server sends (any that is free)", 3},
     {"limit-rate", OPTION_LIMIT_RATE, "RATE", 0,
      "Receive at most so many bits a second, 800k or 20m, and give others no more", 4},
     {"max-time", 'm', "SECONDS", 0, "Give up after so long", 4},
@@ -118,6 +121,22 @@ static error_t parse_mode(struct parsing *parsing, const char *text)
     return 0;
 }
 
+/* Lower ports belong to others' services: no server sends anybody there. */
+static error_t parse_http_port(struct parsing *parsing, const char *text)
+{
+    enum { LOWEST = 1024, HIGHEST = 65535 };
+    uint64_t port = 0;
+    parsing->options->http_peer = strcmp(text, "off") != 0;
+    if (!parsing->options->http_peer) {
+        return 0;
+    }
+    if (!parse_number(text, HIGHEST, &port) || port < LOWEST) {
+        return refuse(parsing, "--http-port", text, "a port from 1024 to 65535, or off");
+    }
+    parsing->options->http_port = (uint16_t)port;
+    return 0;
+}
+
 static error_t add_url(struct parsing *parsing, const char *url)
 {
     throng_get_options *options = parsing->options;
@@ -158,6 +177,8 @@ static error_t parse_value(int key, char *value, struct parsing *parsing)
                    : refuse(parsing, "--limit-rate", value, "bits a second, as in 800k or 20m");
     case OPTION_STAY:
         return parse_count(parsing, "--stay", value, 365 * DAY_S, &options->stay_s);
+    case OPTION_HTTP_PORT:
+        return parse_http_port(parsing, value);
     case OPTION_CONNECT_TIMEOUT:
         return parse_count(parsing, "--connect-timeout", value, DAY_S, &options->connect_timeout_s);
     case 'm':
@@ -276,8 +297,12 @@ throng_exit throng_get_options_parse(throng_get_options *ret, int argc, char **a
 {
     static const struct argp argp = {option_table, parse_option, "URL...", doc, NULL, NULL, NULL};
     struct parsing parsing = {.options = ret};
-    *ret = (throng_get_options){
-        .parallel = 1, .peers = true, .connect_timeout_s = 30, .redirects_max = 10, .retries_max = 5};
+    *ret = (throng_get_options){.parallel = 1,
+                                .peers = true,
+                                .http_peer = true,
+                                .connect_timeout_s = 30,
+                                .redirects_max = 10,
+                                .retries_max = 5};
     ret->urls = calloc(THRONG_GET_URLS_MAX, sizeof(*ret->urls));
     ret->outputs = calloc(THRONG_GET_URLS_MAX, sizeof(*ret->outputs));
     if (ret->urls == NULL || ret->outputs == NULL) {

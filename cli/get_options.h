@@ -19,6 +19,8 @@ typedef struct throng_get_options {
     uint8_t key[32];
     uint64_t rate_limit_bps; /* 0: none */
     uint64_t stay_s;
+    uint16_t http_port; /* for serving by HTTP while staying; 0: any */
+    bool http_peer;     /* serve by HTTP at all */
     uint64_t connect_timeout_s;
     uint64_t total_timeout_s; /* 0: none */
     uint32_t redirects_max;

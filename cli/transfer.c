@@ -163,6 +163,7 @@ void throng_transfer_complete(throng_transfer *transfer, uint64_t size)
     transfer->ended = throng_transfer_now(transfer);
     if (transfer->crowd != NULL && transfer->options->stay_s > 0 && transfer->member == NULL) {
         transfer->phase = THRONG_TRANSFER_STAY;
+        throng_crowd_serve(transfer->crowd);
         uv_timer_start(&transfer->timer, on_stayed, transfer->options->stay_s * 1000, 0);
         return;
     }

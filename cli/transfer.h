@@ -3,6 +3,7 @@
 #define THRONG_CLI_TRANSFER_H
 
 #include <net/fetch.h>
+#include <net/http_peer.h>
 #include <throng/directions.h>
 
 #include "get_options.h"
@@ -50,9 +51,10 @@ struct throng_transfer {
     const char *url;
     char *shown_url; /* without user and password */
     throng_sink *sink;
-    throng_fetch *fetch;   /* of plain HTTP; NULL when none is under way */
-    throng_crowd *crowd;   /* NULL when in none */
-    throng_member *member; /* of a peer group, by whose peer crowds are joined; NULL: each by one of its own */
+    throng_http_peer *http; /* serves what is here while staying; NULL: not by HTTP */
+    throng_fetch *fetch;    /* of plain HTTP; NULL when none is under way */
+    throng_crowd *crowd;    /* NULL when in none */
+    throng_member *member;  /* of a peer group, by whose peer crowds are joined; NULL: each by one of its own */
     uv_timer_t timer;
     throng_again again;
     int open_handles;

@@ -8,6 +8,7 @@
 
 #include "../core/message/message.h"
 #include "alarm.h"
+#include "announce.h"
 #include "endpoint.h"
 #include "hash.h"
 #include "manifest_make.h"
@@ -29,6 +30,8 @@ typedef struct hosted {
     bool hashes_ours; /* the store was given the node's hashes */
     throng_store *store;
     throng_verifier *verifier; /* NULL: of an object only given */
+    throng_addr seeder;        /* port 0: it has none */
+    throng_announce announce;  /* that it is served by HTTP, too */
     bool threaded;             /* the verifier has a thread; otherwise it works when it is started */
     throng_peer *peer;
     struct hosted *next;
@@ -233,11 +236,36 @@ static void start_threads(throng_peer *peer)
             throng_verifier_start(h->verifier);
 }
 
+static bool hear_served(throng_peer *peer, const throng_addr *from, const uint8_t *payload, size_t size)
+{
+    uint8_t key[THRONG_KEY_SIZE];
+    uint32_t now_unix_s;
+    if (size == 0 || payload[0] != THRONG_FRAME_SERVED)
+        return false;
+    for (hosted *h = peer->objects; h; h = h->next)
+        if (throng_announce_recv(&h->announce, from, payload, size, key, &now_unix_s)) {
+            if (peer->hooks.served)
+                peer->hooks.served(peer, &h->object, key, now_unix_s, peer->user);
+            break;
+        }
+    return true;
+}
+
+static bool next_announcement(throng_peer *peer, throng_time now, throng_datagram *ret)
+{
+    for (hosted *h = peer->objects; h && !peer->leaving; h = h->next)
+        if (throng_announce_next(&h->announce, now, ret))
+            return true;
+    return false;
+}
+
 /* What the endpoint asks for */
 
 static void host_receive(void *user, throng_time now, const throng_addr *from, const throng_opened *opened)
 {
     throng_peer *peer = user;
+    if (hear_served(peer, from, opened->payload, opened->size))
+        return;
     if (peer->group && throng_group_owns(opened->payload, opened->size)) {
         throng_group_recv(peer->group, now, from, opened->payload, opened->size); /* what is wrong with it, it counts */
         drain_group(peer);
@@ -268,7 +296,7 @@ static bool host_next(void *user, throng_time now, throng_datagram *ret)
     throng_peer *peer = user;
     if (peer->group && throng_group_poll_send(peer->group, now, ret))
         return true; /* small and few: not paced */
-    return throng_node_poll_send(peer->node, now, ret);
+    return throng_node_poll_send(peer->node, now, ret) || next_announcement(peer, now, ret);
 }
 
 static const uint8_t *host_body(void *user, const throng_datagram *datagram, uint8_t *place)
@@ -312,7 +340,12 @@ static throng_time host_deadline(void *user)
     const throng_peer *peer = user;
     throng_time node = throng_node_next_deadline(peer->node);
     throng_time group = peer->group ? throng_group_next_deadline(peer->group) : THRONG_NEVER;
-    return node < group ? node : group;
+    throng_time soonest = node < group ? node : group;
+    for (const hosted *h = peer->objects; h && !peer->leaving; h = h->next) {
+        throng_time next = throng_announce_deadline(&h->announce);
+        soonest = next < soonest ? next : soonest;
+    }
+    return soonest;
 }
 
 static const throng_endpoint_host host = {
@@ -447,6 +480,8 @@ int throng_peer_join(throng_peer *peer, const throng_directions *directions, con
     error = host_object(peer, &directions->object, geometry.data_chunks, identity, store, &h);
     if (error < 0)
         return error;
+    if (seeder)
+        h->seeder = *seeder;
     h->threaded = directions->size >= peer->thread_size_bytes_min;
     error = throng_verifier_new(&h->verifier, h->threaded ? peer->loop : NULL, store, on_verified, h);
     if (error < 0)
@@ -474,6 +509,17 @@ int throng_peer_drop(throng_peer *peer, const throng_hash *object)
     if (!peer->left)
         throng_endpoint_wake(peer->endpoint);
     return error;
+}
+
+int throng_peer_serve(throng_peer *peer, const throng_hash *object, uint16_t port)
+{
+    hosted *h = find(peer, object);
+    if (!h || h->seeder.port == 0)
+        return THRONG_ERR_NOT_FOUND;
+    throng_announce_start(&h->announce, throng_now(), &h->seeder, h->tag, port);
+    if (!peer->left)
+        throng_endpoint_wake(peer->endpoint);
+    return 0;
 }
 
 int throng_peer_add_key(throng_peer *peer, const throng_key *key)
