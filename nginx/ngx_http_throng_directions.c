@@ -31,19 +31,18 @@ static void ngx_http_throng_place(ngx_http_request_t *r, ngx_http_throng_board_t
     }
 }
 
-/* Those who hold the object, for this client to meet. */
-static uint32_t ngx_http_throng_peers(ngx_http_request_t *r, ngx_http_throng_board_t *tb, throng_addr *client,
-                                      throng_board_entry *entry, throng_addr *ret)
+uint32_t ngx_http_throng_pick(ngx_http_request_t *r, ngx_http_throng_board_t *tb, throng_addr *client, uint32_t holders,
+                              throng_tag tag, uint32_t kinds, throng_addr *ret, uint32_t max)
 {
     throng_directory_query query;
 
     ngx_memzero(&query, sizeof(query));
-    query.object = entry->holders;
-    query.tag = throng_hash_tag(&entry->object);
+    query.object = holders;
+    query.tag = tag;
     query.now = ngx_http_throng_now();
     query.random = ngx_http_throng_random();
-    query.max = NGX_HTTP_THRONG_PEERS;
-    query.kinds = throng_peer_kinds_for(client);
+    query.max = max;
+    query.kinds = kinds;
     ngx_http_throng_place(r, tb, client, &query.place);
     return throng_directory_pick(&tb->board.directory, &query, ret);
 }
@@ -74,7 +73,9 @@ static ngx_int_t ngx_http_throng_uri(ngx_http_request_t *r, ngx_http_throng_boar
     directions.seeder.port = throng_board_seeder_port(&tb->board);
     if (client != NULL) {
         ngx_memcpy(directions.key, sender.key, sizeof(directions.key));
-        directions.peers_count = ngx_http_throng_peers(r, tb, client, entry, directions.peers);
+        directions.peers_count =
+            ngx_http_throng_pick(r, tb, client, entry->holders, throng_hash_tag(&entry->object),
+                                 throng_peer_kinds_for(client), directions.peers, NGX_HTTP_THRONG_PEERS);
     }
 
     ret->data = ngx_pnalloc(r->pool, THRONG_DIRECTIONS_URI_MAX);

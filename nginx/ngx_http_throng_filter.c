@@ -59,6 +59,21 @@ static void ngx_http_throng_consider(ngx_http_request_t *r, ngx_http_throng_ctx_
     }
 }
 
+/* For whom there are no directions of ours: perhaps those that HTTP has, else the body or a refusal. */
+static ngx_int_t ngx_http_throng_ordinary(ngx_http_request_t *r, ngx_http_throng_ctx_t *ctx,
+                                          ngx_http_throng_board_t *tb, throng_case *c, throng_verdict verdict)
+{
+    if (c->daemon_alive && c->size > c->small_max && !c->capable &&
+        ngx_http_throng_metalink(r, ctx, tb, verdict == THRONG_REFUSE) == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+    if (verdict == THRONG_REFUSE && !ctx->replaced) {
+        ctx->replaced = 1;
+        return ngx_http_throng_refuse(r, tb);
+    }
+    return NGX_OK;
+}
+
 static ngx_int_t ngx_http_throng_crowd(ngx_http_request_t *r, ngx_http_throng_ctx_t *ctx,
                                        ngx_http_throng_loc_conf_t *tlcf, uint64_t size)
 {
@@ -104,10 +119,11 @@ static ngx_int_t ngx_http_throng_crowd(ngx_http_request_t *r, ngx_http_throng_ct
         return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
 
     case THRONG_REFUSE:
-        ctx->replaced = 1;
-        return ngx_http_throng_refuse(r, tb);
-
     case THRONG_RESERVED:
+        rc = ngx_http_throng_ordinary(r, ctx, tb, &c, verdict);
+        if (rc != NGX_OK || ctx->replaced) {
+            return rc;
+        }
         if (uplink != 0) {
             ngx_http_throng_pace(r, ctx, tb, size);
         }

@@ -232,6 +232,15 @@ ngx_int_t ngx_http_throng_direct(ngx_http_request_t *r, ngx_http_throng_board_t 
 /* The same for a browser, whose datagrams come through a connection of its own, and who meets peers by signalling. */
 ngx_int_t ngx_http_throng_direct_browser(ngx_http_request_t *r, ngx_http_throng_ctx_t *ctx, ngx_http_throng_board_t *tb,
                                          throng_board_entry *entry);
+/* Directions of HTTP's own for who asks for a digest: peers that serve it by HTTP, beside the body or (always if
+ * `refused`) in place of it, and then ctx->replaced is set. NGX_DECLINED: none, and nothing has been changed. */
+ngx_int_t ngx_http_throng_metalink(ngx_http_request_t *r, ngx_http_throng_ctx_t *ctx, ngx_http_throng_board_t *tb,
+                                   ngx_uint_t refused);
+/* True if the request asks for a SHA-256 (RFC 3230). */
+ngx_uint_t ngx_http_throng_asks_digest(ngx_http_request_t *r);
+/* Those who stand under `holders` in the directory, for this client to meet. */
+uint32_t ngx_http_throng_pick(ngx_http_request_t *r, ngx_http_throng_board_t *tb, throng_addr *client, uint32_t holders,
+                              throng_tag tag, uint32_t kinds, throng_addr *ret, uint32_t max);
 /* Sends the head of an answer made by ngx_http_throng_replace over HTTP/1.1, with nothing that needn't be there: at a
  * hundred visitors a second every 100 bytes take a tenth of an 800 kbit/s line. */
 ngx_int_t ngx_http_throng_send_head(ngx_http_request_t *r);
