@@ -71,18 +71,26 @@ static uint32_t ask_some(throng_node *node, const throng_object *object, bool an
     return asked;
 }
 
+/* All chunks have come, of the seeder, before anybody told anything: then nobody is waited for. */
+static bool lacks_nothing_else(const throng_object *object)
+{
+    return object->chunks_stored == object->geometry.chunks && object->manifest_sources == 0 &&
+           object->manifest_tries == 0;
+}
+
 void throng_manifest_tick(throng_node *node, throng_object *object)
 {
     if (!missing(object))
         return;
-    bool waits = object->manifest_sources > 0 || may_still_tell(node, object);
+    throng_neighbour *seeder = throng_node_seeder(node);
+    throng_link *link = seeder ? throng_link_find(seeder, object) : NULL;
+    bool alone = link && lacks_nothing_else(object);
+    bool waits = !alone && (object->manifest_sources > 0 || may_still_tell(node, object));
     if (waits && node->now - object->manifest_asked_at < MANIFEST_AGAIN)
         return;
     uint32_t asked = ask_some(node, object, false);
-    if (asked == 0)
+    if (asked == 0 && !alone)
         asked = ask_some(node, object, true);
-    throng_neighbour *seeder = throng_node_seeder(node);
-    throng_link *link = seeder ? throng_link_find(seeder, object) : NULL;
     if (link && (asked == 0 || object->manifest_tries > 0))
         ask(node, seeder, link);
     object->manifest_tries++;

@@ -85,6 +85,19 @@ static void a_newcomer_has_the_manifest_and_tells_what_it_has_before_long(void *
     story_free(s);
 }
 
+/* A page is small: all of it has come of the seeder before a neighbour could tell whether it has any. */
+static void a_small_object_all_of_which_came_waits_for_nobody_s_manifest(void **state)
+{
+    sim_scenario scenario;
+    story_scenario(&scenario, THRONG_PROFILE_THRONG);
+    scenario.object_size = 8 * 1024;
+    story *s = story_new(&scenario);
+    uint32_t silent = story_puppet(s), a = story_client(s);
+    story_join(s, a, 0, &silent, 1);
+    assert_true(story_until(s, story_all_done, NULL, 200 * THRONG_MS)); /* five round trips */
+    story_free(s);
+}
+
 /* Three who come together with a slow seeder: most of what each gets, it gets from the other two. */
 static void three_who_come_together_trade(void **state)
 {
@@ -529,6 +542,7 @@ int main(void)
         cmocka_unit_test(alone_a_client_has_all_from_the_seeder),
         cmocka_unit_test(alone_a_client_keeps_the_line_busy_to_the_end),
         cmocka_unit_test(a_newcomer_has_the_manifest_and_tells_what_it_has_before_long),
+        cmocka_unit_test(a_small_object_all_of_which_came_waits_for_nobody_s_manifest),
         cmocka_unit_test(three_who_come_together_trade),
         cmocka_unit_test(who_says_bye_is_no_neighbour_any_more),
         cmocka_unit_test(who_vanishes_is_gone_after_four_retries),
