@@ -142,14 +142,14 @@ static json_t *json_pool(const sim_result *r)
 
 static json_t *json_traffic(const sim_result *r)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "packets_sent",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "packets_sent",
                      (json_int_t)r->packets_sent, "packets_delivered", (json_int_t)r->packets_delivered, "packets_lost",
                      (json_int_t)r->packets_lost, "packets_overflowed", (json_int_t)r->packets_overflowed,
                      "packets_to_nobody", (json_int_t)r->packets_gone, "requests", (json_int_t)r->nodes.requests_sent,
-                     "requests_timed_out", (json_int_t)r->nodes.requests_timed_out, "requests_busy",
-                     (json_int_t)r->nodes.requests_refused, "tit_for_tat_refused",
-                     (json_int_t)r->nodes.tit_for_tat_refused, "units_failed", (json_int_t)r->nodes.units_failed,
-                     "liars", (json_int_t)r->nodes.liars);
+                     "chunks_lost", (json_int_t)r->nodes.chunks_lost, "requests_timed_out",
+                     (json_int_t)r->nodes.requests_timed_out, "requests_busy", (json_int_t)r->nodes.requests_refused,
+                     "tit_for_tat_refused", (json_int_t)r->nodes.tit_for_tat_refused, "units_failed",
+                     (json_int_t)r->nodes.units_failed, "liars", (json_int_t)r->nodes.liars);
 }
 
 static json_t *json_clients(const sim_result *r)

@@ -42,6 +42,7 @@ static void add_node_stats(throng_node_stats *sum, const throng_node_stats *one)
     sum->datagrams_malformed += one->datagrams_malformed;
     sum->datagrams_foreign += one->datagrams_foreign;
     sum->requests_sent += one->requests_sent;
+    sum->chunks_lost += one->chunks_lost;
     sum->requests_timed_out += one->requests_timed_out;
     sum->requests_refused += one->requests_refused;
     sum->tit_for_tat_refused += one->tit_for_tat_refused;

@@ -90,6 +90,7 @@ static void introduce_object(throng_node *node, throng_neighbour *n, throng_link
         link->any_left = first_count(node, object);
         link->any_left = link->any_left < most ? link->any_left : most;
         link->any_at = node->now;
+        link->any_timed = false;
         object->first_asked += link->any_left;
         throng_request_encode(w, object->tag, link->any_request, link->any_left, object->have,
                               node->config.handshake_intervals, wants, count);
@@ -161,6 +162,7 @@ static void ask_gifts(throng_node *node, throng_neighbour *n, throng_link *link,
     link->any_unanswered += link->any_unanswered < 3;
     link->any_left = target;
     link->any_at = node->now;
+    link->any_timed = false;
     throng_request_encode(w, object->tag, link->any_request, target, spoken_for, node->config.handshake_intervals, NULL,
                           0);
     throng_intervals_free(spoken_for);
@@ -173,11 +175,13 @@ static void ask_gifts(throng_node *node, throng_neighbour *n, throng_link *link,
 static uint32_t budget_of(throng_node *node, const throng_neighbour *n, const throng_object *object)
 {
     uint32_t window = throng_window_of(node, n);
-    if (n->flights_live >= window || node->in_flight >= node->window)
+    bool contested = throng_line_contested(node);
+    uint32_t expected = contested ? throng_chunks_expected(node) : node->in_flight;
+    if (n->flights_live >= window || expected >= node->window)
         return 0;
     uint32_t budget = window - n->flights_live;
-    if (budget > node->window - node->in_flight)
-        budget = node->window - node->in_flight;
+    if (budget > node->window - expected)
+        budget = node->window - expected;
     uint64_t chunk_size = object->geometry.chunk_size;
     uint64_t promised = n->flights_live;
     for (uint32_t i = 0; i < n->links_count; i++)
@@ -185,8 +189,8 @@ static uint32_t budget_of(throng_node *node, const throng_neighbour *n, const th
     uint64_t credit = throng_credit_left(node, n, promised * chunk_size) / chunk_size;
     if (budget > credit)
         budget = (uint32_t)credit;
-    /* Not a datagram for every chunk: wait until half the window is free. */
-    if (n->flights_live > 0 && budget < (window + 1) / 2)
+    /* Not a datagram for every chunk: wait until half the window is free. What others fill takes no bursts. */
+    if (n->flights_live > 0 && budget < (contested ? (window + 7) / 8 : (window + 1) / 2))
         return 0;
     uint32_t most = throng_limit_chunks(node, 0), batch = throng_limit_batch(node);
     if (budget > most)
@@ -259,6 +263,21 @@ static bool takes_gifts(const throng_neighbour *n, const throng_object *object)
     return n->seeder && object->geometry.chunks <= GIFT_CHUNKS_MAX;
 }
 
+/* The seeder chooses as long as a message tells it what is lacking. With holes all over, because the line loses chunks,
+ * it would give what is here already; so then chunks of a large object are named, once no more of its choice are on
+ * their way, and each loss is seen. */
+static void ask_seeder(throng_node *node, throng_neighbour *n, throng_link *link, throng_writer *w)
+{
+    if (!throng_line_contested(node) || link->object->geometry.chunks <= BITMAP_CHUNKS) {
+        ask_gifts(node, n, link, w);
+        return;
+    }
+    if (link->any_left > 0 && node->now - link->any_at < gift_patience(n))
+        return;
+    link->any_left = 0;
+    ask_named(node, n, link, w);
+}
+
 /* Whether the neighbour could ask for something of ours: it lacks it, and has credit. */
 static bool could_use(const throng_node *node, const throng_neighbour *n, const throng_link *link)
 {
@@ -294,7 +313,7 @@ static void ask_neighbour(throng_node *node, throng_neighbour *n)
         throng_object *object = link->object;
         if (object->wanted && !object->done && throng_writer_left(&w) >= 600) {
             if (takes_gifts(n, object))
-                ask_gifts(node, n, link, &w);
+                ask_seeder(node, n, link, &w);
             else if (!link->contacted && !n->seeder && link->have.count == 0)
                 introduce_object(node, n, link, &w);
             else if (n->busy_until <= node->now)

@@ -52,6 +52,7 @@ void throng_flights_trim(throng_neighbour *n)
     while (n->flights_count > 0 && !n->flights[n->flights_head].object) {
         n->flights_head = (n->flights_head + 1) & (n->flights_capacity - 1);
         n->flights_count--;
+        n->flights_gone++;
     }
 }
 

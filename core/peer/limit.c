@@ -17,8 +17,7 @@ static double burst_of(const throng_node *node)
     return burst > BURST_LEAST ? burst : BURST_LEAST;
 }
 
-/* Chunks that were asked for and may still come. */
-static uint32_t expected(const throng_node *node)
+uint32_t throng_chunks_expected(const throng_node *node)
 {
     uint32_t chunks = node->in_flight;
     for (uint32_t i = 0; i < node->neighbours_count; i++)
@@ -42,7 +41,7 @@ uint32_t throng_limit_chunks(throng_node *node, uint32_t replaced)
 {
     if (node->config.download_limit_bps == 0)
         return UINT32_MAX;
-    double reserved = (double)expected(node) * CHUNK_COST;
+    double reserved = (double)throng_chunks_expected(node) * CHUNK_COST;
     double passed = node->limit_at > 0 ? (double)(node->now - node->limit_at) : 0;
     node->limit_at = node->now;
     node->limit_left_bytes += passed * (double)node->config.download_limit_bps / 8 / THRONG_SECOND;

@@ -3,7 +3,7 @@
  * beside them, in case an earlier message was lost. */
 #include "peer.h"
 
-enum { NEWS_MAX = 128, NEWS_LARGEST = 8, BITMAP_CHUNKS = 512 };
+enum { NEWS_MAX = 128, NEWS_LARGEST = 8 };
 
 void throng_news_add(throng_node *node, throng_object *object, uint32_t first, uint32_t end)
 {

@@ -12,6 +12,7 @@
 #define DRAIN_FOR (200 * THRONG_MS)
 #define DRAIN_HEARD_AFTER (100 * THRONG_MS)
 #define FOREIGN_FOR (2 * THRONG_SECOND)
+#define WINDOW_TIME (200 * THRONG_MS)
 
 enum { QUEUE_LOW_MS = 12, QUEUE_HIGH_MS = 30 };
 
@@ -197,26 +198,44 @@ static uint32_t clamp(uint32_t value, uint32_t least, uint32_t most)
     return value < least ? least : value > most ? most : value;
 }
 
-/* Twice what arrived in the last 100 ms, so that the window holds about 200 ms of the line: it doubles while the line
- * has room, and falls to what really arrived when it has not (the paper's precise decrease). */
-void throng_window_update(throng_node *node)
+/* So much of what arrives is kept in flight: 200 ms of it, so that the window doubles while the line has room, and
+ * falls to what really arrives when it has not (the paper's precise decrease); of a seeder that is far away, two round
+ * trips. (Those to peers tell of the queues in their lines, too.) In a contested line others' queue is part of the way,
+ * since asking ever less would not make it shorter: there the node's window is what holds back. */
+static uint32_t window_for(const throng_rate *rate, throng_time now, throng_time rtt_base)
 {
-    node->window = clamp(2 * throng_rate_get(&node->rate, node->now), node->config.window_min, node->config.window_max);
-    node->stats.window = node->window;
+    throng_time ahead = 2 * rtt_base > WINDOW_TIME ? 2 * rtt_base : WINDOW_TIME;
+    return (uint32_t)(throng_rate_get(rate, now) * ahead / (100 * THRONG_MS));
 }
 
-uint32_t throng_window_of(const throng_node *node, const throng_neighbour *neighbour)
+uint32_t throng_window_of(const throng_node *node, const throng_neighbour *n)
 {
     uint32_t sources = node->neighbours_count ? node->neighbours_count : 1;
     uint32_t least = node->config.window_min / sources;
     if (least < node->config.neighbour_window)
         least = node->config.neighbour_window;
-    return clamp(2 * throng_rate_get(&neighbour->rate, node->now), least, node->config.window_max);
+    uint32_t rtt = throng_line_contested(node) ? n->rtt : n->seeder ? n->rtt_base : 0;
+    uint32_t window = window_for(&n->rate, node->now, rtt);
+    return clamp(window, least, node->config.window_max);
 }
 
-void throng_rtt_sample(throng_neighbour *n, throng_time now, throng_time sample)
+void throng_window_update(throng_node *node)
+{
+    const throng_neighbour *seeder = throng_node_seeder(node);
+    uint32_t window = window_for(&node->rate, node->now, 0);
+    uint32_t seeders = seeder ? throng_window_of(node, seeder) : 0;
+    window = window > seeders ? window : seeders;
+    if (throng_line_contested(node))
+        window = throng_window_contested(node);
+    node->window = clamp(window, node->config.window_min, node->config.window_max);
+    node->stats.window = node->window;
+}
+
+void throng_rtt_sample(throng_node *node, throng_neighbour *n, throng_time sample)
 {
     sample = sample < UINT32_MAX ? sample : UINT32_MAX;
+    if (n->rtt_base == 0 || sample < n->rtt_base)
+        n->rtt_base = (uint32_t)sample;
     if (n->rtt == 0) {
         n->rtt = (uint32_t)sample;
         n->rtt_var = (uint32_t)sample / 2;

@@ -231,7 +231,7 @@ void throng_paper_heard_offer(throng_node *node, throng_neighbour *n, throng_lin
     if (n->paper->state != PAPER_FIRST_HANDSHAKE || n->paper->object != link->object)
         return;
     if (node->now > n->paper->asked_at)
-        throng_rtt_sample(n, node->now, node->now - n->paper->asked_at);
+        throng_rtt_sample(node, n, node->now - n->paper->asked_at);
     throng_paper_forget(node, n);
     if (throng_intervals_new(&n->paper->offered, &node->alloc, THRONG_CHUNK_SET_INTERVALS_MAX) < 0)
         return;

@@ -23,10 +23,11 @@ enum {
     LINK_INTERVALS_MAX = 4096,  /* remembered of what a neighbour has of an object */
     UPLOADS_MAX = 64,           /* intervals asked of us by one neighbour and not yet sent */
     BANNED_MAX = 256,
-    LEDGER_MAX = 256, /* neighbours gone, whose accounts are remembered */
-    CHOICE_MAX = 48,  /* intervals in one request */
-    HAVE_ROOM = 400,  /* what a HAVE in 32 intervals may take, and a frame or two beside it */
-    PAGES_MAX = 16,   /* pages asked for in one request */
+    LEDGER_MAX = 256,    /* neighbours gone, whose accounts are remembered */
+    CHOICE_MAX = 48,     /* intervals in one request */
+    HAVE_ROOM = 400,     /* what a HAVE in 32 intervals may take, and a frame or two beside it */
+    PAGES_MAX = 16,      /* pages asked for in one request */
+    BITMAP_CHUNKS = 512, /* up to here a message tells all of what is here of an object */
     GIFT_CHUNKS_MAX =
         16384, /* up to here the seeder chooses what it gives: a message tells it well enough what we lack */
     MANIFEST_PARTS_MAX = (THRONG_MANIFEST_SIZE_MAX + THRONG_MANIFEST_PART_SIZE - 1) / THRONG_MANIFEST_PART_SIZE,
@@ -106,10 +107,13 @@ typedef struct throng_object {
 
     bool has_seeder;
     throng_token token;
-    uint32_t first_asked;    /* chunks asked of neighbours of whom nothing was known */
-    uint32_t joins;          /* JOINs sent since the last WELCOME */
-    throng_time join_at;     /* next JOIN; THRONG_NEVER when none is due */
-    throng_time progress_at; /* last chunk that was new */
+    uint32_t gift_next;       /* the chunk after the seeder's last gift */
+    throng_interval gift_gap; /* chunks that the seeder's gifts left out … */
+    throng_time gift_gap_at;  /* … then; 0: none */
+    uint32_t first_asked;     /* chunks asked of neighbours of whom nothing was known */
+    uint32_t joins;           /* JOINs sent since the last WELCOME */
+    throng_time join_at;      /* next JOIN; THRONG_NEVER when none is due */
+    throng_time progress_at;  /* last chunk that was new */
 } throng_object;
 
 /* A chunk asked of a neighbour. */
@@ -131,6 +135,7 @@ typedef struct throng_link {
     uint32_t any_left : 21;  /* of them still to come; 65,536 at most */
     bool all : 1;            /* has everything (seeder, or told so) */
     bool nothing : 1;        /* said NO_FILE */
+    bool any_timed : 1;      /* the first of them came */
     bool contacted : 1;      /* told what we have, once */
     bool told_some : 1;      /* … that was more than nothing */
     bool asked_manifest : 1; /* … as soon as it told that it has something */
@@ -212,6 +217,9 @@ typedef struct throng_neighbour {
     throng_link *links;
     throng_flight *flights; /* ring, oldest first; capacity a power of two */
     uint32_t flights_head, flights_count, flights_capacity, flights_live;
+    uint32_t flights_gone; /* that left the ring: the number of the one at its head */
+    uint32_t overtaker;    /* number of a flight answered before some that were asked earlier … */
+    uint32_t overtaken_at; /* … then; microseconds, modulo 2^32; 0: none was */
     throng_time heard_at, sent_at;
     uint64_t received_bytes; /* content: tit-for-tat */
     uint64_t sent_bytes;
@@ -226,6 +234,7 @@ typedef struct throng_neighbour {
     uint32_t request_oldest; /* numbers from here to request_next are ours */
     throng_rate rate;        /* chunks it gave us */
     uint32_t rtt, rtt_var;   /* asking to first chunk, smoothed (RFC 6298); us */
+    uint32_t rtt_base;       /* … the least */
 
     uint32_t objects_seen;              /* version up to which it has links to what we want */
     uint32_t unproven_in, unproven_out; /* bytes of payload, sealed, either way */
@@ -293,6 +302,10 @@ struct throng_node {
 
     uint32_t in_flight; /* chunks asked for by number, over all neighbours */
     uint32_t window;
+    throng_time lost_at; /* the last loss of a chunk; 0: none */
+    throng_time cut_at;  /* … that the window was cut for */
+    throng_time cut_rtt;
+    double cut_window, cut_peak, cut_k_s; /* CUBIC's: what was left, W_max, K */
     throng_rate rate;
     double limit_left_bytes; /* of download_limit_bps; negative: to be made up for */
     throng_time limit_at;    /* when it was last filled up */
@@ -423,6 +436,12 @@ void throng_flights_let_go(throng_node *node, throng_neighbour *neighbour, uint3
 void throng_flights_trim(throng_neighbour *neighbour);
 /* How long ago it was asked for; less than 71 minutes. */
 throng_time throng_flight_age(const throng_node *node, const throng_flight *flight);
+/* Closes the flight of a chunk that came; what it overtook may be lost. */
+void throng_flight_came(throng_node *node, throng_neighbour *neighbour, throng_flight *flight);
+/* The same of a chunk that the seeder chose. */
+void throng_gift_came(throng_node *node, throng_neighbour *neighbour, throng_object *object, uint32_t chunk);
+/* When to look again for what was overtaken; THRONG_NEVER. */
+throng_time throng_loss_tick(throng_node *node, throng_neighbour *neighbour);
 uint32_t throng_request_number(throng_node *node, throng_neighbour *neighbour);
 bool throng_request_is_ours(const throng_neighbour *neighbour, uint32_t request);
 
@@ -458,8 +477,12 @@ void throng_pace_judge(throng_node *node);
 void throng_pace_heard(throng_node *node, throng_neighbour *neighbour, const throng_time_frame *time);
 throng_time throng_pace_wait(const throng_node *node, uint32_t chunks); /* how long so many chunks would queue */
 void throng_window_update(throng_node *node);
+/* The line lost chunks lately. */
+bool throng_line_contested(const throng_node *node);
+/* Chunks that may be expected in all while it is contested. */
+uint32_t throng_window_contested(const throng_node *node);
 uint32_t throng_window_of(const throng_node *node, const throng_neighbour *neighbour);
-void throng_rtt_sample(throng_neighbour *neighbour, throng_time now, throng_time sample);
+void throng_rtt_sample(throng_node *node, throng_neighbour *neighbour, throng_time sample);
 throng_time throng_flight_timeout(const throng_neighbour *neighbour);
 
 /* --- download_limit_bps -------------------------------------------------------------------------------- */
@@ -468,6 +491,8 @@ void throng_limit_start(throng_node *node);
 void throng_limit_arrived(throng_node *node, size_t bytes);
 /* How many more chunks may be asked for now, if `replaced` of those expected are let go of. */
 uint32_t throng_limit_chunks(throng_node *node, uint32_t replaced);
+/* Chunks that were asked for and may still come. */
+uint32_t throng_chunks_expected(const throng_node *node);
 void throng_limit_tick(throng_node *node);
 /* Fewer are not asked for by number at once, so that not every chunk costs a datagram. */
 uint32_t throng_limit_batch(const throng_node *node);

@@ -3,26 +3,6 @@
 
 #include <string.h>
 
-enum { REORDER_MAX = 48 }; /* a chunk asked for this much earlier than one that arrived is lost */
-
-/* Senders answer in the order of asking: what lies far before the one that came will not come. */
-static void let_go_overtaken(throng_node *node, throng_neighbour *n, const throng_flight *arrived)
-{
-    uint32_t position = (uint32_t)(arrived - n->flights);
-    position = (position - n->flights_head) & (n->flights_capacity - 1);
-    for (uint32_t i = 0; i + REORDER_MAX < position; i++) {
-        throng_flight *flight = &n->flights[(n->flights_head + i) & (n->flights_capacity - 1)];
-        if (!flight->object)
-            continue;
-        throng_object *object = throng_object_by_serial(node, flight->object);
-        if (object)
-            throng_object_put_back(object, flight->chunk, flight->chunk + 1);
-        flight->object = 0;
-        n->flights_live--;
-        node->in_flight--;
-    }
-}
-
 /* What a seeder is asked for includes what is on its way: that answers the latest request, too, under the number of one
  * before it. */
 static bool answers_any(const throng_neighbour *n, const throng_link *link, const throng_data *data)
@@ -34,14 +14,17 @@ static void close_flight(throng_node *node, throng_neighbour *n, throng_link *li
 {
     throng_flight *flight = throng_flight_find(n, link->object, data->chunk);
     if (flight) {
-        throng_rtt_sample(n, node->now, throng_flight_age(node, flight));
-        let_go_overtaken(node, n, flight);
-        throng_flight_close(node, n, flight);
+        if (flight->request == data->request)
+            throng_rtt_sample(node, n, throng_flight_age(node, flight));
+        throng_flight_came(node, n, flight);
     } else if (link->any_left > 0 && answers_any(n, link, data)) {
+        if (n->seeder)
+            throng_gift_came(node, n, link->object, data->chunk);
         link->any_unanswered = 0;
         link->any_left--;
-        if (n->rtt == 0)
-            throng_rtt_sample(n, node->now, node->now - link->any_at);
+        if (!link->any_timed && data->request == link->any_request)
+            throng_rtt_sample(node, n, node->now - link->any_at);
+        link->any_timed |= data->request == link->any_request;
     }
 }
 

@@ -171,6 +171,7 @@ static void append_join(throng_node *node, throng_neighbour *n, throng_writer *w
     link->any_left = throng_window_of(node, n);
     link->any_left = link->any_left < most ? link->any_left : most;
     link->any_at = node->now;
+    link->any_timed = false;
     throng_request_encode(w, object->tag, link->any_request, link->any_left, object->have,
                           node->config.handshake_intervals, NULL, 0);
 }

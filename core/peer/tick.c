@@ -45,6 +45,7 @@ static void neighbour_tick(throng_node *node, throng_neighbour *n)
     throng_time again = node->now + TICK_IDLE;
     if (node->config.profile == THRONG_PROFILE_THRONG)
         flights_overdue(node, n);
+    again = sooner(again, throng_loss_tick(node, n));
     if (n->flights_count > 0)
         again =
             sooner(again, node->now + throng_flight_timeout(n) - throng_flight_age(node, &n->flights[n->flights_head]));

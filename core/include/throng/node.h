@@ -168,6 +168,7 @@ typedef struct throng_node_stats {
     uint64_t datagrams_malformed;
     uint64_t datagrams_foreign; /* well formed, but of no neighbour or object of ours */
     uint64_t requests_sent;
+    uint64_t chunks_lost; /* overtaken by later ones */
     uint64_t requests_timed_out;
     uint64_t requests_refused;    /* BUSY heard */
     uint64_t tit_for_tat_refused; /* requests of others that met silence */
