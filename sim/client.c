@@ -1,6 +1,8 @@
 /* A client: it asks the server for directions, joins the swarm, fetches, perhaps lingers, leaves. */
 #include "world.h"
 
+#include "../core/peer/share.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -259,6 +261,7 @@ static void handle(sim_shard *s, sim_host *host, const throng_event *event)
                  sim_unit_poisoned(host, object, event->verify.unit) ? THRONG_ERR_TAMPERED : 0);
         break;
     case THRONG_EVENT_MANIFEST:
+        host->manifest_due = true;
         complete(s, host, event->request, 0);
         break;
     case THRONG_EVENT_UNIT:
@@ -276,6 +279,15 @@ static void handle(sim_shard *s, sim_host *host, const throng_event *event)
     case THRONG_EVENT_LANDMARKS:
         break;
     }
+}
+
+/* Ten thousand nodes have one manifest. */
+static void share_manifest(sim_shard *s, sim_host *host)
+{
+    const sim_object *object = &s->w->objects[host->object];
+    int result = throng_node_share_manifest(host->node, &object->id, object->manifest, object->manifest_size,
+                                            object->hashes);
+    host->manifest_due = result == THRONG_ERR_AGAIN;
 }
 
 static void schedule_tick(sim_shard *s, sim_host *host)
@@ -302,6 +314,8 @@ void sim_client_drain(sim_shard *s, sim_host *host)
     throng_datagram datagram;
     while (throng_node_poll_event(host->node, &event))
         handle(s, host, &event);
+    if (host->manifest_due)
+        share_manifest(s, host);
     while (throng_node_poll_send(host->node, s->now, &datagram))
         sim_wire_send_datagram(s, host, &datagram);
     sim_check_node(s, host);

@@ -4,13 +4,13 @@
 
 static uint32_t place(const sim_ledger *ledger, sim_endpoint peer)
 {
-    uint32_t mixed = (peer.slot * 2654435761u) ^ (peer.port * 40503u << 8);
-    return (mixed ^ mixed >> 15) & (ledger->size - 1);
+    uint32_t mixed = ((peer.slot * 2654435761u) ^ (peer.port * 40503u << 8)) * 2246822519u;
+    return (uint32_t)((uint64_t)mixed * ledger->size >> 32);
 }
 
 static sim_ledger_entry *probe(const sim_ledger *ledger, sim_endpoint peer)
 {
-    for (uint32_t at = place(ledger, peer);; at = (at + 1) & (ledger->size - 1)) {
+    for (uint32_t at = place(ledger, peer);; at = at + 1 < ledger->size ? at + 1 : 0) {
         sim_ledger_entry *entry = &ledger->entries[at];
         if (!entry->port || (entry->slot == peer.slot && entry->port == peer.port))
             return entry;
@@ -19,7 +19,7 @@ static sim_ledger_entry *probe(const sim_ledger *ledger, sim_endpoint peer)
 
 static bool grow(sim_ledger *ledger, sim_slabs *slabs)
 {
-    sim_ledger larger = {.size = ledger->size ? ledger->size * 2 : 8, .count = ledger->count};
+    sim_ledger larger = {.size = ledger->size ? ledger->size + ledger->size / 2 : 8, .count = ledger->count};
     size_t bytes = larger.size * sizeof *larger.entries;
     larger.entries = sim_slabs_resize(slabs, NULL, 0, bytes);
     if (!larger.entries)
@@ -37,7 +37,7 @@ static bool grow(sim_ledger *ledger, sim_slabs *slabs)
 
 sim_ledger_entry *sim_ledger_find(sim_ledger *ledger, sim_slabs *slabs, sim_endpoint peer)
 {
-    if (ledger->count * 4 >= ledger->size * 3 && !grow(ledger, slabs))
+    if (ledger->count * 8 >= ledger->size * 7 && !grow(ledger, slabs))
         return NULL;
     sim_ledger_entry *entry = probe(ledger, peer);
     if (!entry->port) {

@@ -92,6 +92,7 @@ static int start(sim_shard *s)
     sim_rng_bytes(&s->w->seeder->rng, config.entropy, sizeof config.entropy);
     memset(config.token_key, SIM_TOKEN_KEY, sizeof config.token_key);
     config.rate_bps = s->w->scenario.seeder.up_bps;
+    config.objects_max = (uint32_t)s->w->scenario.objects;
     server->rate_bps = config.rate_bps;
     config.objects_max = SIM_OBJECTS_MAX;
     int result = throng_seed_new(&server->seed, &config, &s->alloc);

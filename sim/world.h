@@ -86,7 +86,7 @@ typedef struct sim_ledger_entry {
 typedef struct sim_ledger {
     sim_ledger_entry *entries;
     uint32_t count;
-    uint32_t size; /* a power of two, or 0 */
+    uint32_t size;
 } sim_ledger;
 
 /* Who has a slot, or had it last: what others may see of a host while it is run. Written between turns alone. */
@@ -108,6 +108,7 @@ typedef struct sim_host {
     bool leaving : 1;
     bool stuck : 1;
     bool ledgered : 1;
+    bool manifest_due : 1; /* it has come and is not shared yet */
     uint8_t departures;  /* cyclic: orders packets of one time */
     uint64_t up_free_ns; /* when the line has sent what waits */
     uint64_t down_free_ns;

@@ -83,7 +83,8 @@ void throng_object_free(throng_node *node, throng_object *object)
     throng_node_release(node, object->units, object->units_capacity * sizeof(throng_unit *));
     throng_node_release(node, object->holders, object->geometry.chunks + 1);
     throng_node_release(node, object->stored, bitmap_bytes(object) + 1);
-    throng_node_release(node, object->manifest, object->manifest_size);
+    if (!object->manifest_borrowed)
+        throng_node_release(node, object->manifest, object->manifest_size);
     throng_news_free(node, object);
     throng_intervals_free(object->have);
     throng_intervals_free(object->todo);

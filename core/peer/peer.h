@@ -8,6 +8,7 @@
  *   credit.c     tit-for-tat                           ask.c         throng: when to ask whom
  *   manifest.c   getting the manifest                  news.c        telling what is here
  *   overlay.c    seeking and recommending neighbours   paper.c       paper: Roulette's states, literally
+ *   share.c      held once by many nodes
  *   limit.c      a limit to what arrives               prefetch.c    memory asked for before it is used
  *   traits.c     what we tell of ourselves */
 #ifndef THRONG_PEER_H
@@ -86,6 +87,7 @@ typedef struct throng_object {
     uint64_t manifest_parts[2]; /* which parts are there */
     bool manifest_known;
     bool manifest_checking;
+    bool manifest_borrowed;
     uint32_t manifest_sources; /* neighbours asked for it */
     uint32_t manifest_tries, manifest_failures;
     throng_time manifest_asked_at;
