@@ -285,8 +285,8 @@ static void handle(sim_shard *s, sim_host *host, const throng_event *event)
 static void share_manifest(sim_shard *s, sim_host *host)
 {
     const sim_object *object = &s->w->objects[host->object];
-    int result = throng_node_share_manifest(host->node, &object->id, object->manifest, object->manifest_size,
-                                            object->hashes);
+    int result =
+        throng_node_share_manifest(host->node, &object->id, object->manifest, object->manifest_size, object->hashes);
     host->manifest_due = result == THRONG_ERR_AGAIN;
 }
 

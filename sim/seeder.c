@@ -84,6 +84,15 @@ void sim_seeder_rate(sim_shard *s)
     sim_put(s, s->now + RATE_INTERVAL_MS * THRONG_MS, SIM_SEED_RATE, SIM_SEEDER_SLOT, 0);
 }
 
+/* Tables as large as what the scenario can fill: they are counted with its peers. */
+static void make_room(const sim_scenario *scenario, throng_seed_config *config)
+{
+    config->objects_max = (uint32_t)scenario->objects;
+    bool all_known = scenario->arrivals == SIM_ARRIVALS_ONCE && scenario->spoof_rate <= 0;
+    if (all_known && scenario->arrivals_count < config->peers_max)
+        config->peers_max = (uint32_t)scenario->arrivals_count;
+}
+
 static int start(sim_shard *s)
 {
     sim_server *server = &s->w->server;
@@ -92,7 +101,7 @@ static int start(sim_shard *s)
     sim_rng_bytes(&s->w->seeder->rng, config.entropy, sizeof config.entropy);
     memset(config.token_key, SIM_TOKEN_KEY, sizeof config.token_key);
     config.rate_bps = s->w->scenario.seeder.up_bps;
-    config.objects_max = (uint32_t)s->w->scenario.objects;
+    make_room(&s->w->scenario, &config);
     server->rate_bps = config.rate_bps;
     config.objects_max = SIM_OBJECTS_MAX;
     int result = throng_seed_new(&server->seed, &config, &s->alloc);

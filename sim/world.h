@@ -109,8 +109,8 @@ typedef struct sim_host {
     bool stuck : 1;
     bool ledgered : 1;
     bool manifest_due : 1; /* it has come and is not shared yet */
-    uint8_t departures;  /* cyclic: orders packets of one time */
-    uint64_t up_free_ns; /* when the line has sent what waits */
+    uint8_t departures;    /* cyclic: orders packets of one time */
+    uint64_t up_free_ns;   /* when the line has sent what waits */
     uint64_t down_free_ns;
     throng_node *node;
     throng_time tick_at; /* the SIM_TICK that counts; others are stale */

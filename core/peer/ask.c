@@ -34,7 +34,7 @@ static void told(throng_node *node, throng_link *link)
 {
     link->told_version = link->object->have_version;
     link->told_some = link->object->have_version > 0;
-    link->told_at = node->now;
+    link->told_at = (uint32_t)node->now;
     link->tell_have = false;
     link->contacted = true;
 }
@@ -89,7 +89,7 @@ static void introduce_object(throng_node *node, throng_neighbour *n, throng_link
         link->any_request = throng_request_number(node, n);
         link->any_left = first_count(node, object);
         link->any_left = link->any_left < most ? link->any_left : most;
-        link->any_at = node->now;
+        link->any_at = (uint32_t)node->now;
         link->any_timed = false;
         object->first_asked += link->any_left;
         throng_request_encode(w, object->tag, link->any_request, link->any_left, object->have,
@@ -107,15 +107,16 @@ static void contact(throng_node *node, throng_neighbour *n)
         introduce_object(node, n, &n->links[i], &w);
     if (throng_writer_size(&w) == 0 || throng_neighbour_keep_asked(node, n, &w) < 0)
         return;
-    n->try_at = node->now + (TRY_AGAIN << n->tries);
-    throng_neighbour_review(node, n, n->try_at);
+    throng_time again = node->now + (TRY_AGAIN << n->tries);
+    n->try_at = (uint32_t)again;
+    throng_neighbour_review(node, n, again);
     n->tries++;
 }
 
 static void contact_or_give_up(throng_node *node, throng_neighbour *n)
 {
     uint32_t most = n->trusted ? node->config.retries_max : TRIES_UNTRUSTED_MAX;
-    if (n->try_at > node->now)
+    if ((int32_t)(n->try_at - (uint32_t)node->now) > 0)
         return;
     if (n->tries < most) {
         contact(node, n);
@@ -148,7 +149,7 @@ static void ask_gifts(throng_node *node, throng_neighbour *n, throng_link *link,
     if (target > most)
         target = most;
     throng_time again = gift_patience(n) << (link->any_unanswered < 3 ? link->any_unanswered : 3);
-    bool due = link->any_left <= target / 2 || node->now - link->any_at >= again;
+    bool due = link->any_left <= target / 2 || throng_node_since(node, link->any_at) >= again;
     if (!due || target == 0 || object->join_at != THRONG_NEVER)
         return;
     throng_intervals *spoken_for;
@@ -161,7 +162,7 @@ static void ask_gifts(throng_node *node, throng_neighbour *n, throng_link *link,
     link->any_request = throng_request_number(node, n);
     link->any_unanswered += link->any_unanswered < 3;
     link->any_left = target;
-    link->any_at = node->now;
+    link->any_at = (uint32_t)node->now;
     link->any_timed = false;
     throng_request_encode(w, object->tag, link->any_request, target, spoken_for, node->config.handshake_intervals, NULL,
                           0);
@@ -272,7 +273,7 @@ static void ask_seeder(throng_node *node, throng_neighbour *n, throng_link *link
         ask_gifts(node, n, link, w);
         return;
     }
-    if (link->any_left > 0 && node->now - link->any_at < gift_patience(n))
+    if (link->any_left > 0 && throng_node_since(node, link->any_at) < gift_patience(n))
         return;
     link->any_left = 0;
     ask_named(node, n, link, w);
@@ -298,8 +299,8 @@ static bool have_due(const throng_node *node, const throng_neighbour *n, const t
     uint32_t news = link->object->have_version - link->told_version;
     if (news == 0)
         return false;
-    if (link->told_some && (node->now - n->sent_at < interval ||
-                            node->now - link->told_at < (news < HAVE_UNITS ? 2 * interval : interval)))
+    if (link->told_some && (throng_node_since(node, n->sent_at) < interval ||
+                            throng_node_since(node, link->told_at) < (news < HAVE_UNITS ? 2 * interval : interval)))
         return false;
     return could_use(node, n, link);
 }

@@ -3,6 +3,11 @@
 
 #include <string.h>
 
+throng_time throng_node_since(const throng_node *node, uint32_t at)
+{
+    return (uint32_t)node->now - at;
+}
+
 void *throng_node_alloc(throng_node *node, size_t size)
 {
     void *block = node->alloc.resize(node->alloc.user, NULL, 0, size);
@@ -62,7 +67,7 @@ uint32_t throng_node_random_below(throng_node *node, uint32_t limit)
 
 static int events_grow(throng_node *node)
 {
-    uint32_t wider = node->events_capacity ? node->events_capacity * 2 : 4;
+    uint32_t wider = node->events_capacity ? node->events_capacity * 2 : 2;
     if (node->events_capacity >= node->config.events_max)
         return THRONG_ERR_FULL;
     throng_event *grown = throng_node_alloc(node, wider * sizeof *grown);

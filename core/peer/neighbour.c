@@ -83,14 +83,19 @@ bool throng_addr_banned(const throng_node *node, const throng_addr *addr)
     return false;
 }
 
+static size_t block_size(const throng_node *node)
+{
+    return sizeof(throng_neighbour) + (node->config.profile == THRONG_PROFILE_PAPER ? sizeof(throng_paper) : 0);
+}
+
 /* At degree_max, one of whom nothing was ever heard makes room, the oldest first. */
 static bool make_room(throng_node *node)
 {
     throng_neighbour *oldest = NULL;
     for (uint32_t i = 0; i < node->neighbours_count; i++) {
         throng_neighbour *n = node->neighbours[i];
-        if (!n->seeder && (!n->heard || !n->proven) && node->now - n->made_at > THRONG_SECOND &&
-            (!oldest || n->made_at < oldest->made_at))
+        if (!n->seeder && (!n->heard || !n->proven) && throng_node_since(node, n->made_at) > THRONG_SECOND &&
+            (!oldest || throng_node_since(node, n->made_at) > throng_node_since(node, oldest->made_at)))
             oldest = n;
     }
     if (oldest)
@@ -115,21 +120,17 @@ throng_neighbour *throng_neighbour_add(throng_node *node, const throng_addr *add
         throng_node_grow(node, (void **)&node->neighbour_keys, &node->neighbour_keys_capacity,
                          sizeof *node->neighbour_keys, 8, node->config.degree_max + 1) < 0)
         return NULL;
-    neighbour = throng_node_alloc(node, sizeof *neighbour);
-    bool needs_paper = node->config.profile == THRONG_PROFILE_PAPER;
-    throng_paper *paper = needs_paper && neighbour ? throng_node_alloc(node, sizeof *paper) : NULL;
-    if (!neighbour || (needs_paper && !paper)) {
-        throng_node_release(node, neighbour, sizeof *neighbour);
+    neighbour = throng_node_alloc(node, block_size(node));
+    if (!neighbour)
         return NULL;
-    }
     neighbour->addr = *addr;
     neighbour->serial = ++node->neighbour_serial;
-    neighbour->made_at = neighbour->heard_at = node->now;
+    neighbour->made_at = neighbour->heard_at = neighbour->try_at = (uint32_t)node->now;
     /* Numbers that nobody off the path can guess, so that their echo proves an address. */
     neighbour->request_next = neighbour->request_oldest = (uint32_t)(throng_node_random(node) & 0x0fffffff) + 0x4000;
-    if (paper)
-        paper->burst = node->config.burst_initial;
-    neighbour->paper = paper;
+    neighbour->has_paper = node->config.profile == THRONG_PROFILE_PAPER;
+    if (neighbour->has_paper)
+        throng_paper_of(neighbour)->burst = node->config.burst_initial;
     node->review_next = 0;
     throng_credit_recall(node, neighbour);
     node->neighbour_keys[node->neighbours_count] = table_key(addr);
@@ -225,7 +226,6 @@ void throng_neighbour_remove(throng_node *node, throng_neighbour *neighbour)
     throng_node_release(node, neighbour->links, neighbour->links_capacity * sizeof *neighbour->links);
     throng_node_release(node, neighbour->flights, neighbour->flights_capacity * sizeof *neighbour->flights);
     throng_node_release(node, neighbour->uploads, neighbour->uploads_capacity * sizeof *neighbour->uploads);
-    throng_node_release(node, neighbour->paper, sizeof *neighbour->paper);
     throng_node_release(node, neighbour->asked, neighbour->asked_size);
     throng_neighbour_notices_said(node, neighbour);
     for (uint32_t i = 0; i < node->neighbours_count; i++)
@@ -234,7 +234,7 @@ void throng_neighbour_remove(throng_node *node, throng_neighbour *neighbour)
             node->neighbour_keys[i] = node->neighbour_keys[node->neighbours_count];
         }
     unlist(node, neighbour);
-    throng_node_release(node, neighbour, sizeof *neighbour);
+    throng_node_release(node, neighbour, block_size(node));
 }
 
 void throng_neighbours_sweep(throng_node *node)

@@ -182,9 +182,9 @@ int throng_node_drop(throng_node *node, throng_time now, const throng_hash *id)
         throng_flights_let_go(node, n, 0); /* of other objects too: they are asked for again */
         throng_uploads_clear(node, n, object);
         throng_paper_forget(node, n);
-        if (n->paper) {
-            n->paper->object = NULL;
-            n->paper->state = PAPER_INIT;
+        if (throng_paper_of(n)) {
+            throng_paper_of(n)->object = NULL;
+            throng_paper_of(n)->state = PAPER_INIT;
         }
         throng_link *link = throng_link_find(n, object);
         if (link)

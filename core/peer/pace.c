@@ -23,17 +23,18 @@ static const double PACE_GROWTH = 1.1, PACE_GROWTH_FIRST = 2.0, PACE_SHRINK = 0.
 
 void throng_rate_add(throng_rate *rate, throng_time now, uint32_t chunks)
 {
-    if (now - rate->bucket_start >= RATE_BUCKET) {
-        rate->before = now - rate->bucket_start < 2 * RATE_BUCKET ? rate->now : 0;
+    uint32_t age = (uint32_t)now - rate->bucket_start;
+    if (age >= RATE_BUCKET) {
+        rate->before = age < 2 * RATE_BUCKET ? rate->now : 0;
         rate->now = 0;
-        rate->bucket_start = now;
+        rate->bucket_start = (uint32_t)now;
     }
     rate->now += chunks;
 }
 
 uint32_t throng_rate_get(const throng_rate *rate, throng_time now)
 {
-    throng_time age = now - rate->bucket_start;
+    throng_time age = (uint32_t)now - rate->bucket_start;
     if (age >= 2 * RATE_BUCKET)
         return 0;
     if (age >= RATE_BUCKET)
@@ -41,16 +42,16 @@ uint32_t throng_rate_get(const throng_rate *rate, throng_time now)
     return rate->now + (uint32_t)(rate->before * (RATE_BUCKET - age) / RATE_BUCKET);
 }
 
-void throng_minimum_add(throng_minimum *minimum, throng_time now, int32_t value)
+void throng_minimum_add(throng_minimum *minimum, throng_time now, int16_t value)
 {
     if (minimum->window_start == 0) {
-        *minimum = (throng_minimum){.window_start = now + 1, .now = value, .before = value};
+        *minimum = (throng_minimum){.window_start = (uint32_t)now + 1, .now = value, .before = value};
         return;
     }
-    if (now + 1 - minimum->window_start >= MINIMUM_WINDOW) {
+    if ((uint32_t)now + 1 - minimum->window_start >= MINIMUM_WINDOW) {
         minimum->before = minimum->now;
         minimum->now = value;
-        minimum->window_start = now + 1;
+        minimum->window_start = (uint32_t)now + 1;
     }
     if (value < minimum->now)
         minimum->now = value;
@@ -107,7 +108,7 @@ void throng_pace_heard(throng_node *node, throng_neighbour *n, const throng_time
         return;
     throng_minimum_add(&n->out_base, node->now, (int16_t)time->echo_ms);
     n->out_queue_ms = (int16_t)time->echo_ms - throng_minimum_get(&n->out_base);
-    n->out_queue_at = node->now;
+    n->out_queue_at = (uint32_t)node->now;
 }
 
 /* The queue that all ways out of here have in common, ms; -1 when nobody told since then. */
@@ -116,7 +117,7 @@ static int32_t common_out_queue(const throng_node *node, throng_time since)
     int32_t least = -1;
     for (uint32_t i = 0; i < node->neighbours_count; i++) {
         const throng_neighbour *n = node->neighbours[i];
-        if (n->out_queue_at == 0 || n->out_queue_at < since)
+        if (n->out_queue_at == 0 || throng_node_since(node, n->out_queue_at) > node->now - since)
             continue;
         if (least < 0 || n->out_queue_ms < least)
             least = n->out_queue_ms;

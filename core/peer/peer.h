@@ -40,16 +40,16 @@ enum {
 
 /* Chunks delivered, counted over the last 100 to 200 ms. */
 typedef struct throng_rate {
-    throng_time bucket_start;
+    uint32_t bucket_start; /* microseconds, modulo 2^32 */
     uint32_t now;
     uint32_t before;
 } throng_rate;
 
 /* The least of something lately: two windows, so that an old minimum is forgotten. */
 typedef struct throng_minimum {
-    throng_time window_start;
-    int32_t now;
-    int32_t before;
+    uint32_t window_start; /* microseconds, modulo 2^32 */
+    int16_t now;
+    int16_t before;
 } throng_minimum;
 
 /* A unit with some but not all of its chunks verified. */
@@ -62,13 +62,12 @@ typedef struct throng_unit {
     bool waiting;        /* whole, but the page or manifest with its hash is not there */
     uint8_t attempts;    /* that failed */
     uint32_t page_size;
-    uint8_t *page;    /* a page's bytes, until they are verified; a metachunk's are with the host */
-    uint64_t *failed; /* digests in the attempt that failed, a chunk each; NULL before */
-    struct throng_supply {
+    uint8_t *page;                /* a page's bytes, until they are verified; a metachunk's are with the host */
+    struct throng_supply *failed; /* in the attempt that failed, a chunk each; NULL before */
+    struct __attribute__((packed, aligned(4))) throng_supply {
         uint64_t digest;   /* keyed, of what was sent */
         uint32_t supplier; /* neighbour's serial; NO_SUPPLIER: seeder or host */
-        uint32_t failed_supplier;
-    } of[]; /* a chunk each */
+    } of[];                /* a chunk each */
 } throng_unit;
 
 typedef struct throng_object {
@@ -130,11 +129,11 @@ typedef struct throng_flight {
 typedef struct throng_link {
     throng_object *object;
     throng_holdings have;
-    throng_time told_at;     /* what we have */
-    throng_time any_at;      /* that any_request was made */
+    uint32_t told_at;        /* what we have: microseconds, modulo 2^32, as is any_at */
+    uint32_t any_at;         /* that any_request was made */
     uint32_t told_version;   /* of our `have` */
     uint32_t any_request;    /* asked for chunks of its own choice */
-    uint32_t any_left : 21;  /* of them still to come; 65,536 at most */
+    uint32_t any_left : 20;  /* of them still to come; 65,536 at most */
     bool all : 1;            /* has everything (seeder, or told so) */
     bool nothing : 1;        /* said NO_FILE */
     bool any_timed : 1;      /* the first of them came */
@@ -209,8 +208,10 @@ typedef struct throng_neighbour {
     bool say_bye : 1, challenge_due : 1;
     bool answer_due : 1, busy_due : 1, no_file_due : 1, seek_due : 1, peers_due : 1; /* `notices` tell more */
     bool time_heard : 1;
-    uint16_t tries; /* datagrams that asked for something, since it was last heard */
+    bool has_paper : 1; /* a throng_paper follows: profile paper alone */
+    uint16_t tries;     /* datagrams that asked for something, since it was last heard */
     uint16_t asked_size;
+    uint16_t links_count, links_capacity;
     throng_time review_at;                  /* nothing is due by time before this */
     struct throng_neighbour *due_next;      /* list of those to whom something is to be sent */
     struct throng_neighbour *uploader_next; /* list of those who asked something of us */
@@ -219,14 +220,13 @@ typedef struct throng_neighbour {
     throng_link *links;
     throng_flight *flights; /* ring, oldest first; capacity a power of two */
     uint32_t flights_head, flights_count, flights_capacity, flights_live;
-    uint32_t flights_gone; /* that left the ring: the number of the one at its head */
-    uint32_t overtaker;    /* number of a flight answered before some that were asked earlier … */
-    uint32_t overtaken_at; /* … then; microseconds, modulo 2^32; 0: none was */
-    throng_time heard_at, sent_at;
-    uint64_t received_bytes; /* content: tit-for-tat */
+    uint32_t flights_gone;               /* that left the ring: the number of the one at its head */
+    uint32_t overtaker;                  /* number of a flight answered before some that were asked earlier … */
+    uint32_t overtaken_at;               /* … then; microseconds, modulo 2^32; 0: none was */
+    uint32_t made_at, heard_at, sent_at; /* microseconds, modulo 2^32, as all uint32_t times below */
+    uint64_t received_bytes;             /* content: tit-for-tat */
     uint64_t sent_bytes;
 
-    uint16_t links_count, links_capacity;
     uint8_t uploads_head, uploads_count, uploads_capacity;
     uint32_t uploads_chunks;
     throng_upload *uploads; /* ring, oldest first */
@@ -241,13 +241,19 @@ typedef struct throng_neighbour {
     uint32_t objects_seen;              /* version up to which it has links to what we want */
     uint32_t unproven_in, unproven_out; /* bytes of payload, sealed, either way */
     int32_t out_queue_ms;
-    throng_time out_queue_at;
+    uint32_t out_queue_at;   /* 0: not known */
     throng_minimum out_base; /* one-way delay to it, clock difference included, ms */
-    throng_time made_at;
-    throng_time try_at; /* no further try before this */
+    uint32_t try_at;         /* no further try before this */
     throng_notices *notices;
-    throng_paper *paper; /* profile paper alone */
 } throng_neighbour;
+
+_Static_assert(sizeof(throng_neighbour) <= 248, "a neighbour's block grew: a simulated peer has thirty");
+_Static_assert(sizeof(throng_link) <= 56, "a link's block grew: a simulated peer has thirty");
+
+static inline throng_paper *throng_paper_of(const throng_neighbour *neighbour)
+{
+    return neighbour->has_paper ? (throng_paper *)(uintptr_t)(neighbour + 1) : NULL;
+}
 
 /* What the host wants told to the seeder, and what that told of landmarks: there once the host did. */
 typedef struct throng_node_traits {
@@ -333,6 +339,8 @@ struct throng_node {
 
 /* --- memory, random ------------------------------------------------------------------------------------- */
 void *throng_node_alloc(throng_node *node, size_t size); /* zeroed */
+/* How long ago something was, of which the lower half of the time is kept; right for 71 minutes. */
+throng_time throng_node_since(const throng_node *node, uint32_t at);
 void throng_node_release(throng_node *node, void *block, size_t size);
 /* Doubles a table's room up to `max` elements; the new part is zeroed. THRONG_ERR_FULL or THRONG_ERR_NO_MEMORY. */
 int throng_node_grow(throng_node *node, void **table, uint32_t *capacity, size_t element_size, uint32_t first,
@@ -471,7 +479,7 @@ void throng_credit_recall(throng_node *node, throng_neighbour *neighbour);
 /* --- windows and pace ---------------------------------------------------------------------------------- */
 void throng_rate_add(throng_rate *rate, throng_time now, uint32_t chunks);
 uint32_t throng_rate_get(const throng_rate *rate, throng_time now); /* chunks in the last 100 ms */
-void throng_minimum_add(throng_minimum *minimum, throng_time now, int32_t value);
+void throng_minimum_add(throng_minimum *minimum, throng_time now, int16_t value);
 int32_t throng_minimum_get(const throng_minimum *minimum);
 void throng_pace_start(throng_node *node);
 void throng_pace_sent(throng_node *node, uint32_t bytes);

@@ -89,7 +89,7 @@ int throng_node_recv(throng_node *node, throng_time now, const throng_addr *from
     if (!n->heard)
         n->tries = 0;
     n->heard = true;
-    n->heard_at = node->now;
+    n->heard_at = (uint32_t)node->now;
     n->challenge_due |= !n->proven;
     int error = read_frames(node, n, &r);
     if (throng_error_classify(error) == THRONG_CLASS_PEER)

@@ -23,7 +23,7 @@ static void close_flight(throng_node *node, throng_neighbour *n, throng_link *li
         link->any_unanswered = 0;
         link->any_left--;
         if (!link->any_timed && data->request == link->any_request)
-            throng_rtt_sample(node, n, node->now - link->any_at);
+            throng_rtt_sample(node, n, throng_node_since(node, link->any_at));
         link->any_timed |= data->request == link->any_request;
     }
 }

@@ -170,7 +170,7 @@ static void append_join(throng_node *node, throng_neighbour *n, throng_writer *w
     link->any_request = throng_request_number(node, n);
     link->any_left = throng_window_of(node, n);
     link->any_left = link->any_left < most ? link->any_left : most;
-    link->any_at = node->now;
+    link->any_at = (uint32_t)node->now;
     link->any_timed = false;
     throng_request_encode(w, object->tag, link->any_request, link->any_left, object->have,
                           node->config.handshake_intervals, NULL, 0);
@@ -259,7 +259,7 @@ static void append_link(throng_node *node, throng_neighbour *n, throng_link *lin
         link->tell_have = false;
         link->told_version = object->have_version;
         link->told_some = object->have_version > 0;
-        link->told_at = node->now;
+        link->told_at = (uint32_t)node->now;
     }
     if (link->give_offer)
         append_offer(node, link, w);
@@ -343,7 +343,7 @@ static void pad_first(throng_node *node, throng_neighbour *n, throng_writer *w)
 
 static void account(throng_node *node, throng_neighbour *n, uint32_t payload, bool content)
 {
-    n->sent_at = node->now;
+    n->sent_at = (uint32_t)node->now;
     node->stats.sent_bytes += payload;
     if (!n->proven)
         n->unproven_out += sealed(payload);

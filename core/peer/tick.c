@@ -29,7 +29,7 @@ static void flights_overdue(throng_node *node, throng_neighbour *n)
     n->tries++;
     if (!n->seeder) {
         n->busy_until = node->now + (SNUB_LEAST << (n->tries < 5 ? n->tries : 5));
-        if (n->tries >= node->config.retries_max && node->now - n->heard_at > THRONG_SECOND)
+        if (n->tries >= node->config.retries_max && throng_node_since(node, n->heard_at) > THRONG_SECOND)
             throng_neighbour_gone(node, n);
     }
 }
@@ -51,14 +51,14 @@ static void neighbour_tick(throng_node *node, throng_neighbour *n)
             sooner(again, node->now + throng_flight_timeout(n) - throng_flight_age(node, &n->flights[n->flights_head]));
     for (uint32_t i = 0; i < n->links_count; i++) {
         throng_link *link = &n->links[i];
-        if (link->any_left > 0 && !n->seeder && node->now - link->any_at > ANY_PATIENCE)
+        if (link->any_left > 0 && !n->seeder && throng_node_since(node, link->any_at) > ANY_PATIENCE)
             link->any_left = 0;
     }
     if (!n->heard || n->seeder || n->busy_until > node->now) {
         throng_neighbour_ask(node, n);
         again = sooner(again, node->now + TICK_ACTIVE);
     }
-    if (!n->seeder && n->heard && node->now - n->heard_at > SILENCE_MAX)
+    if (!n->seeder && n->heard && throng_node_since(node, n->heard_at) > SILENCE_MAX)
         throng_neighbour_gone(node, n);
     n->review_at = again;
 }

@@ -145,9 +145,9 @@ void throng_units_check_waiting(throng_node *node, throng_object *object)
 static void blame(throng_node *node, const throng_unit *unit)
 {
     for (uint32_t i = 0; i < unit->end - unit->first; i++) {
-        if (!(unit->suspect >> i & 1) || unit->failed[i] == unit->of[i].digest)
+        if (!(unit->suspect >> i & 1) || unit->failed[i].digest == unit->of[i].digest)
             continue;
-        throng_neighbour *liar = throng_neighbour_by_serial(node, unit->of[i].failed_supplier);
+        throng_neighbour *liar = throng_neighbour_by_serial(node, unit->failed[i].supplier);
         if (liar && !liar->gone)
             throng_neighbour_ban(node, liar);
     }
@@ -190,8 +190,7 @@ void throng_unit_failed(throng_node *node, throng_object *object, throng_unit *u
         if (!tampered || !unit->failed || unit->of[i].supplier == NO_SUPPLIER)
             continue;
         unit->suspect |= (uint16_t)(1u << i);
-        unit->of[i].failed_supplier = unit->of[i].supplier;
-        unit->failed[i] = unit->of[i].digest;
+        unit->failed[i] = unit->of[i];
     }
     unit->got = 0;
     unit->checking = false;
