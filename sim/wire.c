@@ -71,9 +71,9 @@ static throng_time way(const sim_world *w, sim_host *from, sim_endpoint to)
         half = (double)(b && sim_groups_near(w, from->at.slot, to.slot) ? w->scenario.group_rtt : w->scenario.rtt) / 2;
         scale = 1;
     }
-    throng_time delay = (throng_time)(half * scale) + sim_line_of(w, from)->delay;
-    if (b)
-        delay += line_to(w, to.slot)->delay;
+    const sim_line *line = sim_line_of(w, from);
+    /* Behind a forged address there is a line like the sender's: no way is shorter than the shortest. */
+    throng_time delay = (throng_time)(half * scale) + line->delay + (b ? line_to(w, to.slot) : line)->delay;
     if (w->scenario.jitter)
         delay += sim_rng_below(&from->rng, w->scenario.jitter);
     return delay > WAY_LEAST_US ? delay : WAY_LEAST_US;

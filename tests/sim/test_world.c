@@ -194,6 +194,11 @@ static void forged_requests_draw_at_most_three_times_their_bytes(void **state)
     sample(&scenario, "forged");
     run(&scenario, NULL, &r);
     assert_true(r.completed == r.arrived);
+    /* What goes where nobody is takes its time, too. */
+    scenario.classes[0].delay = scenario.seeder.delay = 20 * THRONG_MS;
+    scenario.duration = 5 * THRONG_SECOND;
+    run(&scenario, NULL, &r);
+    assert_true(r.packets_gone > 0);
 }
 
 static void the_crowd_outlives_its_seeder(void **state)
