@@ -29,4 +29,4 @@ bench: deps build
 fuzz: deps
 	scripts/fuzz
 clean:
-	rm -rf build build-sanitize build-fuzz
+	rm -rf build build-sanitize build-fuzz build-threads
