@@ -88,6 +88,19 @@ test("repeat visit and a page of the same site go by the same worker", () => wit
     assert.equal(site.served, 0);
 }));
 
+test("repeat visit has the page from the browser's own cache, while nobody gives it, and calm takes the cache away", () => withSite({}, async (site, come) => {
+    const page = await come();
+    await fetched(await visit(page, site.url + "/"), "/big.bin");
+    await until(() => page.evaluate(async () => (await (await caches.open("throng-objects")).keys()).length === 2), "page and file in the cache");
+    site.seeds = false;
+    const frame = await visit(page, site.url + "/");
+    assert.equal((await fetched(frame, "/big.bin")).hash, hex(site.files["/big.bin"].bytes));
+    assert.deepEqual([site.served, (await page.stats()).fromSeeder], [0, 0]);
+    site.crowd = false;
+    await page.goto(site.url + "/two.html");
+    await until(() => page.evaluate(async () => (await caches.keys()).length === 0), "no caches");
+}));
+
 test("range of an object is answered with 206 and just those bytes", () => withSite({}, async (site, come) => {
     const frame = await visit(await come(), site.url + "/");
     const bytes = site.files["/big.bin"].bytes;

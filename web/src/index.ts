@@ -2,6 +2,8 @@
 export { Content } from "./content";
 export { Core } from "./core";
 export type { CoreOptions, Directions, Stats } from "./core";
+export { Keep } from "./keep";
+export type { Kept } from "./keep";
 export { Mesh } from "./mesh";
 export { Peer } from "./peer";
 export type { PeerOptions } from "./peer";

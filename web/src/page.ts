@@ -2,6 +2,7 @@
 
 import { badge } from "./badge";
 import { Frame } from "./frame";
+import { Keep } from "./keep";
 import { Objects, Place } from "./objects";
 import { Peer } from "./peer";
 import type { Answer, Ask } from "./port";
@@ -112,10 +113,11 @@ async function start(): Promise<void> {
     const directions = JSON.parse(document.getElementById("throng")!.textContent!);
     const socket = new ServerSocket(location.origin.replace(/^http/, "ws") + "/.throng/ws");
     const controlled = within(worker(), CONTROLLED_WITHIN_MS);
+    const keep = Keep.open();
     const peer = new Peer(socket, { host: location.hostname, other: (from, bytes) => share.received(from, bytes) });
     const share = new CoreShare(CORE_URL, CORE_HASH, peer.mesh);
     peer.connect(directions.d);
-    peer.begin(await share.load(peer.named));
+    peer.begin(await share.load(peer.named), await keep);
     const objects = new Objects(peer);
     objects.follow(here(), directions);
     navigator.serviceWorker.onmessage = ({ data, ports }) => {

@@ -2,6 +2,8 @@
 
 import { Content } from "./content";
 import { Core, Fault, Kind } from "./core";
+import { Keep } from "./keep";
+import type { Kept } from "./keep";
 import type { CoreOptions, Directions, Stats, Told } from "./core";
 import { Mesh } from "./mesh";
 import type { MeshStats } from "./mesh";
@@ -25,6 +27,7 @@ export class Peer {
     readonly named: Promise<bigint[]>;
     private named_!: (peers: bigint[]) => void;
     private core_!: Core; /* once begun */
+    private keep_: Keep | undefined;
     private begun_ = false;
     private signalling_: Signalling;
     private options_: PeerOptions;
@@ -63,8 +66,9 @@ export class Peer {
         this.signalling_.start(uri, this);
     }
 
-    /** From here on there is a core. */
-    begin(module: WebAssembly.Module): void {
+    /** From here on there is a core; `keep`: objects of earlier visits. */
+    begin(module: WebAssembly.Module, keep?: Keep): void {
+        this.keep_ = keep;
         this.core_ = new Core(module, this.options_);
         this.begun_ = true;
     }
@@ -94,12 +98,42 @@ export class Peer {
         const content = new Content(this.next_++, object.id, object.size, object.chunkSize);
         this.contents_.set(content.number, content);
         this.byId_.set(key, content);
+        if (this.keep_?.has(object.id)) {
+            void this.recall_(this.keep_, content, object);
+            return content;
+        }
+        return this.join_(content, object) ? content : null;
+    }
+
+    private join_(content: Content, object: Directions): boolean {
         if (this.core_.join(this.now_(), content.number, object) < 0) {
             this.forget(content);
-            return null;
+            return false;
         }
         this.pump_();
-        return content;
+        return true;
+    }
+
+    /* What was kept is given, too; whatever is wrong with it, the crowd has it. */
+    private async recall_(keep: Keep, content: Content, object: Directions): Promise<void> {
+        const kept = await keep.find(object.id).catch(() => null);
+        if (this.left_)
+            return;
+        if (!kept || kept.bytes.length !== object.size || kept.expires < Date.now() / 1000 || !(await hashIs(kept.manifest, object.id)) ||
+            this.core_.offer(this.now_(), content.number, object.id, kept.manifest) < 0) {
+            if (!this.join_(content, object))
+                content.fail(new Error("throng: no room"));
+            return;
+        }
+        content.bytes.set(kept.bytes);
+        content.describe(kept.headers);
+        content.verified(0, kept.bytes.length);
+        this.pump_();
+    }
+
+    private remember_(content: Content, kept: Omit<Kept, "bytes">): true {
+        content.whole.then(() => this.keep_?.put(content.id, { ...kept, bytes: content.bytes })).catch(() => {});
+        return true;
     }
 
     /** Has a whole object, to give. */
@@ -257,6 +291,7 @@ export class Peer {
             return void this.check_(event.request, Promise.resolve(false), Fault.Expired);
         content.describe(manifest.headers);
         const right = Promise.all([hashIs(bytes, content.id), signatureIs(manifest.key, manifest.signature, manifest.signed)]);
-        void this.check_(event.request, right.then((both) => both.every(Boolean)), Fault.BadSignature);
+        void this.check_(event.request, right.then((both) => both.every(Boolean) &&
+            this.remember_(content, { manifest: bytes, headers: manifest.headers, expires: manifest.expires })), Fault.BadSignature);
     }
 }
