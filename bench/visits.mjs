@@ -78,8 +78,10 @@ try {
         servers.push(await serve(folder, mode));
     const [calm, crowd] = servers.map((server) => server.url), plain = fresh(), ours = fresh();
     /* Somebody is there already, who stays; and nobody's first start is measured. */
-    const resident = await (await browser.newContext()).newPage();
-    await until(async () => (await resident.goto(crowd)).headers().throng === "bootstrap", "a crowd");
+    const resident = await until(async () => {
+        const page = await (await browser.newContext()).newPage(), response = await page.goto(crowd, { waitUntil: "commit" });
+        return response.headers().throng === "bootstrap" ? page : page.context().close();
+    }, "a crowd");
     await loaded(resident, true, { ending: "/index.html", since: "window" });
     await come(browser, calm, false, fresh());
     for (let pair = 0; pair < PAIRS; pair++) {
