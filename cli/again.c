@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "crowd.h"
+#include "line.h"
 
 enum {
     ASKS_MAX = 6,                /* the last one some 20 s after the answer began */
@@ -61,8 +62,9 @@ static void on_done(throng_fetch *fetch, int error, void *user)
 
 static void on_timer(uv_timer_t *timer)
 {
-    static const char *const headers[] = {"Throng: again", NULL};
     throng_transfer *transfer = timer->data;
+    char traits[THRONG_LINE_HEADER_MAX];
+    const char *const headers[] = {"Throng: again", throng_line_header(transfer->line, transfer->url, traits), NULL};
     throng_again *again = &transfer->again;
     throng_fetch_request request;
     if (!still_of_use(transfer) || again->fetch != NULL) {

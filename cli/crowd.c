@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "crowd_state.h"
+#include "line.h"
 #include "member.h"
 
 enum {
@@ -352,6 +353,17 @@ static void look_at_swarm(throng_crowd *crowd, throng_time now, uint64_t bytes)
     throng_race_stuck(&crowd->race, crowd->stuck || now - crowd->last_chunk > SILENCE_MAX);
 }
 
+/* What came by datagram since the last look says what the line can do, unless the user limits it. */
+static void count_for_line(throng_crowd *crowd, const throng_peer_stats *stats)
+{
+    const throng_transfer *transfer = crowd->transfer;
+    uint64_t received = stats->node.received_bytes;
+    if (transfer->options->rate_limit_bps == 0 && received > crowd->line_counted) {
+        throng_line_received(transfer->line, throng_transfer_now(transfer), received - crowd->line_counted);
+    }
+    crowd->line_counted = received;
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     throng_crowd *crowd = timer->data;
@@ -362,6 +374,7 @@ static void on_tick(uv_timer_t *timer)
         return;
     }
     throng_peer_stats_get(crowd->peer, &stats);
+    count_for_line(crowd, &stats);
     look_at_swarm(crowd, now,
                   stats.node.content_from_seeder + stats.node.content_from_peers -
                       crowd->before.node.content_from_seeder - crowd->before.node.content_from_peers);
@@ -490,6 +503,7 @@ void throng_crowd_free(throng_crowd *crowd)
         throng_store_set_hashes(crowd->store, NULL);
     }
     if (transfer->member == NULL) {
+        throng_line_leave(transfer->line, crowd->peer);
         throng_peer_free(crowd->peer);
     }
     if (crowd->plain_fd >= 0) {
@@ -525,6 +539,11 @@ void throng_crowd_leave(throng_crowd *crowd, void (*on_left)(throng_crowd *crowd
     serve_no_more(crowd);
     uv_timer_stop(&crowd->tick);
     throng_transfer *transfer = crowd->transfer;
+    if (crowd->peer != NULL) {
+        throng_peer_stats stats;
+        throng_peer_stats_get(crowd->peer, &stats);
+        count_for_line(crowd, &stats);
+    }
     transfer->kept = transfer->member != NULL && crowd->done && transfer->code == THRONG_EXIT_OK &&
                      transfer->phase == THRONG_TRANSFER_LEAVE;
     if (crowd->peer != NULL && transfer->member == NULL) {
@@ -636,6 +655,7 @@ static int join(throng_crowd *crowd, const throng_directions *directions, const 
     } else if (crowd->transfer->member != NULL) {
         throng_member_directed(crowd->transfer->member, crowd->transfer, &followed);
     }
+    throng_line_join(crowd->transfer->line, crowd->peer, crowd->transfer->url, !throng_addr_is_private(server));
     int error = throng_peer_join(crowd->peer, &followed, &seeder, crowd->store);
     if (error == 0) {
         claim_for_others(crowd);
@@ -659,12 +679,19 @@ void throng_crowd_redirected(throng_crowd *crowd, const throng_directions *direc
     }
 }
 
+static void on_landmarks(throng_peer *peer, const throng_landmarks *landmarks, void *user)
+{
+    const throng_crowd *crowd = user;
+    throng_line_landmarks(crowd->transfer->line, peer, landmarks);
+}
+
 static const throng_peer_hooks hooks = {.manifest = on_manifest,
                                         .unit = on_unit,
                                         .done = on_swarm_done,
                                         .stuck = on_stuck,
                                         .store_failed = on_store_failed,
                                         .served = on_served,
+                                        .landmarks = on_landmarks,
                                         .left = on_peer_left};
 
 const throng_peer_hooks *throng_crowd_hooks(void)

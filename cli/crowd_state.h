@@ -34,6 +34,7 @@ struct throng_crowd {
     throng_race race;
     throng_crowd_part part;
     uv_timer_t tick;
+    uint64_t line_counted;     /* bytes received of which throng_line knows */
     throng_time last_progress; /* when a unit was verified, or a byte came by HTTP */
     throng_time last_chunk;    /* when the swarm gave anything */
     uint64_t verified_bytes;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "line.h"
 #include "member.h"
 #include "outcome.h"
 
@@ -17,6 +18,7 @@ struct get {
     throng_get_options options;
     uv_loop_t loop;
     throng_fetcher *fetcher;
+    throng_line *line;
     throng_member *member; /* of a peer group; NULL: without --group */
     bool member_left;
     throng_http_peer *http; /* NULL: nothing is served by HTTP */
@@ -132,6 +134,7 @@ static void start_next(struct get *get)
         transfer->http = get->http;
         transfer->on_end = on_end;
         transfer->member = get->member;
+        transfer->line = get->line;
         transfer->user = get;
         get->running[i] = true;
         get->active++;
@@ -261,6 +264,7 @@ static throng_exit open_all(struct get *get)
         return THRONG_EXIT_MEMORY;
     }
     get->member = get->options.group && get->options.peers ? throng_member_new(&get->loop, &get->options) : NULL;
+    get->line = get->options.peers ? throng_line_new(&get->loop) : NULL;
     uv_timer_init(&get->loop, &get->tick);
     get->tick.data = get;
     uv_timer_start(&get->tick, on_tick, TICK_MS, TICK_MS);
@@ -275,6 +279,7 @@ static throng_exit open_all(struct get *get)
 
 static void close_all(struct get *get)
 {
+    throng_line_free(get->line);
     throng_member_free(get->member);
     if (get->fetcher != NULL) {
         throng_fetcher_free(get->fetcher);

@@ -12,6 +12,7 @@
 
 #include "again.h"
 #include "crowd.h"
+#include "line.h"
 
 /* How long a server is waited for that says 503 with Retry-After. */
 #define PATIENCE (120 * THRONG_SECOND)
@@ -173,6 +174,9 @@ static throng_fetch_verdict on_body(throng_fetch *fetch, const uint8_t *bytes, s
         return THRONG_FETCH_ABANDON;
     }
     transfer->shares.origin += size - skipped;
+    if (transfer->options->rate_limit_bps == 0) {
+        throng_line_received(transfer->line, throng_transfer_now(transfer), size);
+    }
     return THRONG_FETCH_TAKEN;
 }
 
@@ -333,7 +337,8 @@ static void on_done(throng_fetch *fetch, int error, void *user)
 void throng_plain_start(throng_transfer *transfer)
 {
     char if_range[THRONG_STORE_VALIDATOR_MAX + 16];
-    const char *headers[3] = {NULL};
+    char traits[THRONG_LINE_HEADER_MAX];
+    const char *headers[4] = {NULL};
     size_t count = 0;
     throng_fetch_request request;
     const throng_get_options *options = transfer->options;
@@ -353,6 +358,8 @@ void throng_plain_start(throng_transfer *transfer)
     request.headers = headers;
     if (options->peers && !transfer->no_crowd) {
         headers[count++] = "Throng: 1";
+        headers[count] = throng_line_header(transfer->line, transfer->url, traits);
+        count += headers[count] != NULL;
     }
     if (here > 0) {
         request.range_first = here;

@@ -39,6 +39,7 @@ typedef struct serve_options {
     const char *cache_size;
     const char *browsers;
     const char *networks;
+    const char *landmarks;
     bool no_badge;
     const char *turn;
     const char *turn_secret;
@@ -55,6 +56,7 @@ enum {
     OPTION_PRINT,
     OPTION_BROWSERS,
     OPTION_NETWORKS,
+    OPTION_LANDMARKS,
     OPTION_NO_BADGE,
     OPTION_TURN,
     OPTION_TURN_SECRET,
@@ -82,6 +84,8 @@ static const struct argp_option options[] = {
      "send visitors to those near them first: lines of PREFIX AS, an MRT dump (takes bgpdump) or *.mmdb; read again "
      "when it changes",
      0},
+    {"landmarks", OPTION_LANDMARKS, "LIST|FILE", 0,
+     "and by their delays to these, up to ten HOST:PORT that answer STUN, with commas between, or a file of them", 0},
     {"no-badge", OPTION_NO_BADGE, NULL, 0, "do not show visitors that they help", 0},
     {"turn", OPTION_TURN, "URL", 0, "a TURN server for browsers that reach nobody, such as turn:HOST:3478", 0},
     {"turn-secret", OPTION_TURN_SECRET, "FILE", 0, "the secret shared with it (coturn: use-auth-secret)", 0},
@@ -122,6 +126,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_NETWORKS:
         o->networks = argument;
+        return 0;
+    case OPTION_LANDMARKS:
+        o->landmarks = argument;
         return 0;
     case OPTION_TURN:
         o->turn = argument;
@@ -377,6 +384,8 @@ static void describe_children(serve *s)
         ARGUMENT(d, "--http-peers=any");
     if (s->options.networks != NULL)
         ARGUMENT(d, "--networks=%s", s->options.networks);
+    if (s->options.landmarks != NULL)
+        ARGUMENT(d, "--landmarks=%s", s->options.landmarks);
     if (s->options.turn != NULL)
         ARGUMENT(d, "--turn=%s", s->options.turn);
     if (s->options.turn_secret != NULL)

@@ -12,6 +12,7 @@
 typedef struct throng_transfer throng_transfer;
 typedef struct throng_crowd throng_crowd;   /* crowd.h */
 typedef struct throng_member throng_member; /* member.h */
+typedef struct throng_line throng_line;     /* line.h */
 
 /* What came from whom: bytes of the object. */
 typedef struct throng_shares {
@@ -55,6 +56,7 @@ struct throng_transfer {
     throng_fetch *fetch;    /* of plain HTTP; NULL when none is under way */
     throng_crowd *crowd;    /* NULL when in none */
     throng_member *member;  /* of a peer group, by whose peer crowds are joined; NULL: each by one of its own */
+    throng_line *line;      /* what is known of ours; NULL: nothing */
     uv_timer_t timer;
     throng_again again;
     int open_handles;

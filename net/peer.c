@@ -162,6 +162,7 @@ static void on_manifest(throng_peer *peer, hosted *h, const throng_event *event,
 static void tell(throng_peer *peer, const throng_event *event)
 {
     const throng_peer_hooks *hooks = &peer->hooks;
+    throng_landmarks landmarks;
     if (event->type == THRONG_EVENT_UNIT && hooks->unit)
         hooks->unit(peer, &event->object, event->unit.unit, peer->user);
     else if (event->type == THRONG_EVENT_DONE && hooks->done)
@@ -170,6 +171,9 @@ static void tell(throng_peer *peer, const throng_event *event)
         hooks->stuck(peer, &event->object, event->stuck.error, peer->user);
     else if (event->type == THRONG_EVENT_LIAR && hooks->liar)
         hooks->liar(peer, &event->object, &event->liar.addr, peer->user);
+    else if (event->type == THRONG_EVENT_LANDMARKS && hooks->landmarks &&
+             throng_node_landmarks(peer->node, &landmarks) == 0)
+        hooks->landmarks(peer, &landmarks, peer->user);
 }
 
 static void drain_events(throng_peer *peer, throng_time now)
@@ -528,6 +532,13 @@ int throng_peer_add_key(throng_peer *peer, const throng_key *key)
         return THRONG_ERR_STATE;
     int identity = throng_keyring_add(throng_endpoint_keys(peer->endpoint), key);
     return identity < 0 ? identity : 0;
+}
+
+int throng_peer_set_traits(throng_peer *peer, const throng_traits *traits, bool ask_landmarks)
+{
+    int error = throng_node_set_traits(peer->node, throng_now(), traits, ask_landmarks);
+    throng_endpoint_wake(peer->endpoint);
+    return error;
 }
 
 int throng_peer_add_neighbour(throng_peer *peer, const throng_addr *addr)

@@ -38,6 +38,8 @@ typedef struct throng_peer_hooks {
     /* After throng_peer_serve: the key by which to tell whom the server sent, and the server's clock. */
     void (*served)(throng_peer *peer, const throng_hash *object, const uint8_t key[THRONG_KEY_SIZE],
                    uint32_t now_unix_s, void *user);
+    /* The seeder named its landmarks, having been asked (throng_peer_set_traits). */
+    void (*landmarks)(throng_peer *peer, const throng_landmarks *landmarks, void *user);
     /* After throng_peer_leave: goodbyes are said, nothing will be sent or received. */
     void (*left)(throng_peer *peer, void *user);
 } throng_peer_hooks;
@@ -78,6 +80,8 @@ int throng_peer_offer(throng_peer *peer, const throng_hash *object, const uint8_
 /* No longer wants or gives the object; its store is used no more. */
 int throng_peer_drop(throng_peer *peer, const throng_hash *object);
 int throng_peer_add_key(throng_peer *peer, const throng_key *key);
+/* throng_node_set_traits. */
+int throng_peer_set_traits(throng_peer *peer, const throng_traits *traits, bool ask_landmarks);
 int throng_peer_add_neighbour(throng_peer *peer, const throng_addr *addr);
 /* Chunks [first, end), of whole units, are in the store and verified (resumed, or by HTTP). */
 int throng_peer_supply(throng_peer *peer, const throng_hash *object, uint32_t first, uint32_t end);

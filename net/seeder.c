@@ -223,6 +223,11 @@ void throng_seeder_set_networks(throng_seeder *seeder, const throng_prefixes *ne
     throng_seed_set_networks(seeder->seed, networks);
 }
 
+void throng_seeder_set_landmarks(throng_seeder *seeder, const throng_landmarks *landmarks)
+{
+    throng_seed_set_landmarks(seeder->seed, landmarks->addrs, landmarks->count);
+}
+
 void throng_seeder_set_rate(throng_seeder *seeder, uint64_t rate_bps)
 {
     throng_seed_set_rate(seeder->seed, throng_now(), rate_bps);

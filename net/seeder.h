@@ -51,6 +51,9 @@ int throng_seeder_remove(throng_seeder *seeder, const throng_hash *object);
 /* throng_seed_set_networks. */
 void throng_seeder_set_networks(throng_seeder *seeder, const throng_prefixes *networks);
 
+/* throng_seed_set_landmarks. */
+void throng_seeder_set_landmarks(throng_seeder *seeder, const throng_landmarks *landmarks);
+
 /* Everything sent, headers of UDP and IP counted, stays within this. */
 void throng_seeder_set_rate(throng_seeder *seeder, uint64_t rate_bps);
 

@@ -25,9 +25,9 @@ static void put_u16(uint8_t *bytes, uint32_t value)
     bytes[1] = (uint8_t)value;
 }
 
-bool throng_stun_is_request(const uint8_t *bytes, size_t size)
+static bool is_message(const uint8_t *bytes, size_t size, uint32_t type)
 {
-    if (size < THRONG_STUN_HEADER_SIZE || size % 4 != 0 || u16_at(bytes) != BINDING_REQUEST ||
+    if (size < THRONG_STUN_HEADER_SIZE || size % 4 != 0 || u16_at(bytes) != type ||
         u16_at(bytes + 2) != size - THRONG_STUN_HEADER_SIZE || memcmp(bytes + COOKIE_AT, cookie, sizeof cookie) != 0)
         return false;
     size_t at = THRONG_STUN_HEADER_SIZE;
@@ -39,6 +39,27 @@ bool throng_stun_is_request(const uint8_t *bytes, size_t size)
         at += padded;
     }
     return at == size;
+}
+
+bool throng_stun_is_request(const uint8_t *bytes, size_t size)
+{
+    return is_message(bytes, size, BINDING_REQUEST);
+}
+
+bool throng_stun_is_answer(const uint8_t *bytes, size_t size, uint8_t ret_id[THRONG_STUN_ID_SIZE])
+{
+    if (!is_message(bytes, size, BINDING_SUCCESS))
+        return false;
+    memcpy(ret_id, bytes + COOKIE_AT + sizeof cookie, THRONG_STUN_ID_SIZE);
+    return true;
+}
+
+void throng_stun_request(uint8_t ret[THRONG_STUN_HEADER_SIZE], const uint8_t id[THRONG_STUN_ID_SIZE])
+{
+    put_u16(ret, BINDING_REQUEST);
+    put_u16(ret + 2, 0);
+    memcpy(ret + COOKIE_AT, cookie, sizeof cookie);
+    memcpy(ret + COOKIE_AT + sizeof cookie, id, THRONG_STUN_ID_SIZE);
 }
 
 size_t throng_stun_answer(uint8_t ret[THRONG_STUN_ANSWER_MAX], const uint8_t *request, const throng_addr *from)

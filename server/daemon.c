@@ -16,6 +16,7 @@
 #include "catalog.h"
 #include "control.h"
 #include "exit_codes.h"
+#include "landmarks.h"
 #include "net/disk_error.h"
 #include "net/quantity.h"
 #include "networks.h"
@@ -435,6 +436,17 @@ static int open_networks(daemon_state *d)
     return d->options->networks != NULL ? networks_new(&d->near, &config) : SERVER_EXIT_OK;
 }
 
+static int open_landmarks(daemon_state *d)
+{
+    throng_landmarks landmarks = {.count = 0};
+    int code = d->options->landmarks != NULL ? landmarks_read(&landmarks, d->options->landmarks) : SERVER_EXIT_OK;
+    if (code != SERVER_EXIT_OK)
+        return code;
+    throng_seeder_set_landmarks(d->seeder, &landmarks);
+    throng_board_set_landmarks(&d->file.board, landmarks.id);
+    return SERVER_EXIT_OK;
+}
+
 static int open_all(daemon_state *d)
 {
     int code = privileges_find(&d->who, d->options);
@@ -460,6 +472,8 @@ static int open_all(daemon_state *d)
     code = open_seeder(d);
     if (code == SERVER_EXIT_OK)
         code = open_networks(d);
+    if (code == SERVER_EXIT_OK)
+        code = open_landmarks(d);
     if (code == SERVER_EXIT_OK)
         code = open_catalog(d);
     if (code == SERVER_EXIT_OK && prober_new(&d->probing, &d->loop, d->seeder, d->options->http_peers) != 0)

@@ -18,6 +18,7 @@ enum {
     OPTION_OBJECTS,
     OPTION_REVALIDATE,
     OPTION_NETWORKS,
+    OPTION_LANDMARKS,
     OPTION_EXPIRY,
     OPTION_SIGNAL,
     OPTION_BROWSERS,
@@ -55,6 +56,10 @@ static const struct argp_option options[] = {
     {"cache-size", OPTION_CACHE, "SIZE", 0, "of bodies on disk, with K, M, G or T (1G)", 0},
     {"networks", OPTION_NETWORKS, "FILE", 0,
      "name near peers first: lines of PREFIX AS, an MRT dump (takes bgpdump) or *.mmdb; read again when it changes", 0},
+    {"landmarks", OPTION_LANDMARKS, "LIST|FILE", 0,
+     "where networks do not tell, by delays to these: up to ten HOST:PORT that answer STUN, with commas between, or a "
+     "file of them",
+     0},
     {"revalidate", OPTION_REVALIDATE, "SECONDS", 0, "how often to ask whether an object in use is current (1)", 0},
     {"manifest-hours", OPTION_EXPIRY, "N", 0, "how long a manifest is valid; renewed at half of it (24)", 0},
     {NULL, 0, NULL, 0, NULL, 0},
@@ -127,6 +132,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_NETWORKS:
         p->o->networks = argument;
+        return 0;
+    case OPTION_LANDMARKS:
+        p->o->landmarks = argument;
         return 0;
     case OPTION_REVALIDATE:
         p->revalidate = argument;

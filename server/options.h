@@ -25,6 +25,7 @@ typedef struct server_options {
     throng_addr listen;        /* UDP */
     const char *networks;      /* file of address prefixes; NULL: none */
     prober_whom http_peers;    /* who may be named to clients that know HTTP alone */
+    const char *landmarks;     /* as landmarks_read takes it; NULL: none */
     uint64_t uplink_bps;
     uint64_t cache_bytes;
     uint32_t objects_max;

@@ -7,6 +7,7 @@
 set -u
 THRONG=$(realpath "${1:?the throng program}")
 ALL=$(mktemp -d)
+export XDG_CACHE_HOME="$ALL/cache"
 trap 'rm -rf "$ALL"' EXIT
 
 fail() {

@@ -49,6 +49,44 @@ test_crowd_over_ipv6_serves_each_other() {
     jq -e '.verified and .from.peers > 0' out
 }
 
+metric() {
+    curl -s "$URL/.throng/metrics" | sed -n "s/^$1 //p"
+}
+
+# What a run learned of the line tells the next one's request; landmarks are measured once.
+test_crowd_with_landmarks_is_told_delays_that_were_measured_once() {
+    make_file big 2000
+    chmod 755 "$ALL" . www
+    for try in 1 2 3 4 5 6 7 8; do
+        new_port
+        run_site 100m www --landmarks "127.0.0.1:$PORT,127.0.0.1:$PORT"
+        ! kill -0 "$NGINX" 2>/dev/null || break
+    done
+    URL=http://127.0.0.1:$PORT
+    await_directions big
+    for run in 1 2; do
+        exits 0 "$THRONG" get --mode crowd --json -o got "$URL/big"
+        grep " 127.0.0.1:$PORT$" "$XDG_CACHE_HOME/throng/line" >line$run
+    done
+    cmp line1 line2
+    [ "$(metric 'throng_stun_requests_total{result="answered"}')" -le 6 ]
+    same "$(metric throng_traits_refused_total)" 0
+    exits 0 "$THRONG" get --limit-rate 8m --mode crowd -o got "$URL/big"
+    cmp got www/big
+}
+
+test_line_in_the_cache_that_makes_no_sense_is_no_obstacle() {
+    make_file big 500
+    start_site 100m
+    await_directions big
+    mkdir -p "$XDG_CACHE_HOME/throng"
+    head -c 5000 /dev/urandom >"$XDG_CACHE_HOME/throng/line"
+    exits 0 "$THRONG" get --mode crowd -o got "$URL/big"
+    cmp got www/big
+    chmod 0 "$XDG_CACHE_HOME"
+    exits 0 env HOME= "$THRONG" get --mode crowd -o got "$URL/big"
+}
+
 test_crowd_to_stdout_comes_in_order() {
     make_file big 2000
     start_site 100m
