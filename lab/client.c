@@ -206,6 +206,7 @@ static int open_peer(lab_client *client)
     throng_peer_config config;
     throng_peer_config_default(&config, client->config.profile);
     config.node.objects_max = 1;
+    config.node.give_percent = client->config.give_percent;
     config.node.uplink_bps = client->config.know_uplink ? client->visit.uplink_bps : 0;
     config.udp.offload = false; /* nothing coalesces on such lines, and 300 peers are to fit one process */
     config.hooks = (throng_peer_hooks){.unit = client->visit.role == LAB_ROLE_POISONER ? on_unit : NULL,

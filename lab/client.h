@@ -23,6 +23,7 @@ typedef struct lab_client_config {
     const uint8_t *bytes;  /* of all objects, one after the other: what must come */
     uint64_t object_size;
     throng_time linger;
+    uint32_t give_percent; /* 0: the peer's default */
     throng_profile profile;
     bool know_uplink;                                    /* told to the peer; else it finds out */
     void (*on_complete)(lab_client *client, void *user); /* all is here */

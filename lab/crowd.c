@@ -291,6 +291,7 @@ static lab_client_config client_config(span *s)
         .bytes = s->crowd->bytes,
         .object_size = (uint64_t)scenario->object_size,
         .linger = (throng_time)scenario->linger_us,
+        .give_percent = (uint32_t)scenario->give_percent,
         .profile = (throng_profile)scenario->profile,
         .know_uplink = scenario->know_uplink > 0,
         .on_complete = on_complete,

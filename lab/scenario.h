@@ -63,6 +63,7 @@ typedef struct lab_scenario {
     double clients; /* lab_clients */
     double per_node;
     double linger_us;
+    double give_percent; /* of what it has, or got; 0: the peer's default */
     double patience_us;
     double vanish;
     double leech;

@@ -50,6 +50,8 @@ const scenario_key lab_keys[] = {
      "throng: they can follow directions; http: plain HTTP, as everybody; bittorrent: libtorrent"},
     {"clients", "per_node", SCENARIO_COUNT, IN(per_node), 1, 64, NULL, "clients that share a node and its line"},
     {"clients", "linger", SCENARIO_TIME, IN(linger_us), 0, HOUR, NULL, "how long who has all stays"},
+    {"clients", "give_percent", SCENARIO_COUNT, IN(give_percent), 0, 1000, NULL,
+     "what it gives at the most, of what it got; 0: the default"},
     {"clients", "patience", SCENARIO_TIME, IN(patience_us), 0, HOUR, NULL,
      "mean time after which one goes, complete or not (exponential); 0: none goes"},
     {"clients", "vanish", SCENARIO_SHARE, IN(vanish), 0, 1, NULL, "share that leaves without a word"},

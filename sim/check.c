@@ -26,10 +26,15 @@ static uint64_t given_max(const sim_shard *s, uint64_t got)
     return got + (share > config->tab_bytes ? share : config->tab_bytes);
 }
 
-/* Who has all need not reckon. */
+/* Who has all need not reckon, until it has given as much as it has. */
 static bool gives_freely(const sim_world *w, const sim_host *host)
 {
     throng_object_info info;
+    throng_node_stats stats;
+    throng_node_stats_get(host->node, &stats);
+    uint32_t percent = w->scenario.node.give_percent ? w->scenario.node.give_percent : 100;
+    if (stats.content_uploaded > w->scenario.object_size * w->scenario.objects * percent / 100)
+        return false;
     return w->scenario.node.gives_when_done &&
            throng_node_object(host->node, &w->objects[host->object].id, &info) == 0 && info.done;
 }

@@ -74,6 +74,7 @@ const scenario_key sim_keys[] = {
     {"node", "burst_initial", SCENARIO_COUNT, IN(node.burst_initial), 1, 1000, NULL, "…"},
     {"node", "tab_bytes", SCENARIO_COUNT, IN(node.tab_bytes), 0, 1e9, NULL, "…"},
     {"node", "tab_percent", SCENARIO_COUNT, IN(node.tab_percent), 0, 1000, NULL, "…"},
+    {"node", "give_percent", SCENARIO_COUNT, IN(node.give_percent), 0, 1000, NULL, "…"},
     {"node", "gives_when_done", SCENARIO_CHOICE, IN(node.gives_when_done), 0, 0, "no|yes", "…"},
     {"node", "window_min", SCENARIO_COUNT, IN(node.window_min), 1, 1e5, NULL, "…"},
     {"node", "window_max", SCENARIO_COUNT, IN(node.window_max), 1, 1e5, NULL, "…"},

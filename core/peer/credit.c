@@ -1,6 +1,6 @@
 /* Strict tit-for-tat (Flashback, section 3.1.2): over all objects of a neighbour, it may owe 4 KB or 90 % of what it
  * gave, whichever is more; beyond that it meets silence. Who has all and stays can't be paid back, and would be of no
- * use: it gives without reckoning, within give_percent (gives_when_done). */
+ * use: it gives without reckoning (gives_when_done), until it has given as much as it has. */
 #include "peer.h"
 
 static uint64_t tab(const throng_node *node, uint64_t given)
@@ -26,18 +26,36 @@ static bool told_all(const throng_neighbour *n)
     return n->links_count > 0;
 }
 
+static uint64_t came(const throng_node *node)
+{
+    return node->stats.content_from_peers + node->stats.content_from_seeder;
+}
+
 bool throng_credit_may_give(const throng_node *node, uint32_t bytes)
 {
-    uint64_t came = node->stats.content_from_peers + node->stats.content_from_seeder;
     return node->config.give_percent == 0 ||
-           node->stats.content_uploaded + bytes <= came * node->config.give_percent / 100;
+           node->stats.content_uploaded + bytes <= came(node) * node->config.give_percent / 100;
+}
+
+bool throng_credit_gives_freely(const throng_node *node)
+{
+    return node->config.gives_when_done && has_all(node);
+}
+
+/* What it gives freely in all: as much as it has, or give_percent of that. */
+static uint64_t free_of(const throng_node *node)
+{
+    uint64_t has = 0;
+    for (uint32_t i = 0; i < node->objects_count; i++)
+        has += node->objects[i]->geometry.size;
+    return node->config.give_percent > 0 ? has * node->config.give_percent / 100 : has;
 }
 
 bool throng_credit_allows(const throng_node *node, const throng_neighbour *neighbour, uint32_t bytes)
 {
     if (!throng_credit_may_give(node, bytes))
         return false;
-    if (node->config.gives_when_done && has_all(node))
+    if (throng_credit_gives_freely(node) && node->stats.content_uploaded + bytes <= free_of(node))
         return true;
     return neighbour->sent_bytes + bytes <= neighbour->received_bytes + tab(node, neighbour->received_bytes);
 }

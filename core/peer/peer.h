@@ -468,6 +468,8 @@ uint32_t throng_upload_request(throng_node *node, throng_neighbour *neighbour, t
 /* May we send it `bytes` more? (paper, section 3.1.2) */
 /* What may be given over all (give_percent) still has room for so many bytes. */
 bool throng_credit_may_give(const throng_node *node, uint32_t bytes);
+/* It has all, and gives without reckoning until it has given as much as it has. */
+bool throng_credit_gives_freely(const throng_node *node);
 bool throng_credit_allows(const throng_node *node, const throng_neighbour *neighbour, uint32_t bytes);
 /* How many more bytes it will let us have, by our own reckoning, those asked for already subtracted. */
 uint64_t throng_credit_left(const throng_node *node, const throng_neighbour *neighbour, uint64_t asked_bytes);

@@ -69,7 +69,9 @@ int throng_recv_request(throng_node *node, throng_neighbour *n, throng_reader *r
         say_busy(node, n, &request, wait);
         return 0;
     }
-    if (!throng_credit_may_give(node, object->geometry.chunk_size)) {
+    uint32_t chunk_size = object->geometry.chunk_size;
+    bool enough = throng_credit_gives_freely(node) && !throng_credit_allows(node, n, chunk_size);
+    if (enough || !throng_credit_may_give(node, chunk_size)) {
         say_busy(node, n, &request, GIVEN_ENOUGH_WAIT);
         return 0;
     }

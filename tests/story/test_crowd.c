@@ -185,18 +185,26 @@ static void who_gives_nothing_gets_the_tab_and_no_more(void **state)
     story_free(s);
 }
 
-/* Nobody can pay back who has all already. */
+/* Nobody can pay back who has all already. It gives as much as it has, and no more. */
 static void who_has_all_gives_without_reckoning(void **state)
 {
     sim_scenario scenario;
     story_scenario(&scenario, THRONG_PROFILE_THRONG);
     story *s = story_new(&scenario);
     story_seeder_dies(s);
-    uint32_t rich = story_client(s), poor = story_client(s);
-    story_offer(s, rich, 0);
-    story_join(s, poor, 0, &rich, 1);
-    story_run(s, 30 * THRONG_SECOND);
-    assert_true(story_done(s, poor, 0));
+    uint32_t rich[2] = {story_client(s), story_client(s)};
+    uint32_t poor[3] = {story_client(s), story_client(s), story_client(s)};
+    for (uint32_t i = 0; i < 2; i++)
+        story_offer(s, rich[i], 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        story_join(s, poor[i], 0, rich, 2);
+        story_run(s, (1 + i) * 20 * THRONG_SECOND);
+        assert_int_equal(story_done(s, poor[i], 0), i == 0);
+        story_leave(s, poor[i]);
+    }
+    for (uint32_t i = 0; i < 2; i++)
+        assert_in_range(story_content(s, SIM_SENT, rich[i], STORY_ANYONE, 0), OBJECT - 4096,
+                        OBJECT + 3 * scenario.node.tab_bytes);
     story_free(s);
 }
 

@@ -34,7 +34,7 @@ typedef struct throng_node_config {
     uint32_t tab_bytes;           /* tit-for-tat: what anyone may owe (4,096) */
     uint32_t tab_percent;         /* … or this share of what it gave, if that is more (90) */
     uint32_t give_percent; /* content given, at most this share of what came, over all neighbours; 0: no limit (0) */
-    bool gives_when_done;  /* throng: who has all gives without reckoning tit for tat (true; paper: false) */
+    bool gives_when_done;  /* throng: who has all gives without reckoning, as much as it has (true; paper: false) */
     uint32_t window_min;   /* throng: chunks in flight over all neighbours, at the least (16) */
     uint32_t window_max;   /* … and at the most (4,096) */
     uint32_t neighbour_window;   /* throng: chunks in flight at one neighbour while the window is at its least (4) */
