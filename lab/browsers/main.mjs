@@ -1,10 +1,11 @@
 // Real browsers on emulated lines: what a crowd of them costs a small server, and how long each waits. docs/results/browsers.md
 //
 //     make browsers                                  the whole, some ten minutes: as root, alone on the machine. Keeps
-//                                                    docs/results/browsers.jsonl; goes on where it was interrupted (FRESH=1: anew)
+//                                                    docs/results/browsers.jsonl; goes on where it was interrupted (FRESH=1: anew;
+//                                                    QUICK=1: three visitors, kept in build/figures)
 //     node lab/browsers/main.mjs KEY=VALUE...        one run, only printed: way=nginx|auto|crowd up=2m visitors=24 spread=10 stay=30
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Lines } from "./lines.mjs";
 import { watchMachine } from "./machine.mjs";
@@ -12,10 +13,11 @@ import { makeSite, startServer } from "./site.mjs";
 import { tables } from "./tables.mjs";
 import { launchAll, visit } from "./visitors.mjs";
 
-const root = new URL("../..", import.meta.url).pathname, results = join(root, "docs/results");
+const root = new URL("../..", import.meta.url).pathname, quick = !["", "0"].includes(process.env.QUICK ?? "");
+const results = join(root, quick ? "build/figures" : "docs/results");
 const lab = process.env.THRONG_LAB || join(root, "build/lab/throng-lab"), throng = process.env.THRONG || join(root, "build/throng");
 const LATE_MAX_US = 10000, BUSY_MAX = 0.95; /* beyond, the figures are the machine's */
-const usual = { way: "crowd", up: "2m", visitors: 24, spread: 10, stay: 30 };
+const usual = { way: "crowd", up: "2m", ...(quick ? { visitors: 3, spread: 2, stay: 5 } : { visitors: 24, spread: 10, stay: 30 }) };
 
 const median = (values) => {
     const sorted = [...values].sort((a, b) => a - b), half = sorted.length >> 1;
@@ -66,6 +68,7 @@ function describe(r) {
 
 async function all() {
     const path = join(results, "browsers.jsonl"), done = new Map();
+    mkdirSync(results, { recursive: true });
     const commit = execFileSync("git", ["describe", "--always", "--dirty"], { cwd: root, encoding: "utf8" }).trim();
     if (existsSync(path) && !process.env.FRESH)
         for (const record of readFileSync(path, "utf8").split("\n").filter(Boolean).map((line) => JSON.parse(line)))
