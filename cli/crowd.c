@@ -437,10 +437,7 @@ static void on_stuck(throng_peer *peer, const throng_hash *object, int error, vo
 
 static void on_store_failed(throng_peer *peer, const throng_hash *object, int error, void *user)
 {
-    throng_crowd *crowd = user;
-    throng_transfer *transfer = crowd->transfer;
-    throng_transfer_fail(transfer, THRONG_EXIT_WRITE, "%s: cannot write: %s", throng_sink_name(transfer->sink),
-                         strerror(-error));
+    (void)store_failed(user, error);
 }
 
 /* ---- serving by HTTP ---- */

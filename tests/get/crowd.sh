@@ -111,6 +111,25 @@ test_crowd_to_stdout_without_room_for_a_spool_comes_over_http() {
     says 'no temporary file'
 }
 
+# Somebody else fills the disk after the download began: in memory, its space is set aside as units are written.
+test_crowd_disk_filled_meanwhile_exits_23_and_says_so() {
+    make_file big 30000
+    start_site 2m
+    await_directions big
+    mkdir disk
+    unshare -m true 2>/dev/null || return 0
+    cat >fill <<'END'
+mount -t tmpfs -o size=32m tmpfs disk
+"$THRONG" get --mode crowd -o disk/got "$1" &
+until [ -e disk/got.part ]; do sleep 0.02; done
+cat /dev/zero 2>/dev/null >disk/fill
+wait $!
+END
+    exits 23 env THRONG="$THRONG" unshare -m sh fill "$URL/big"
+    says 'cannot write: no space left on the device'
+    absent disk/got
+}
+
 test_crowd_with_the_right_key_is_verified() {
     make_file big 300
     start_site 100m
