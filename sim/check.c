@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 
 enum { NODE_CHECK_EVERY = 256 };
 
@@ -78,7 +79,7 @@ static void check_cap(sim_shard *s, const sim_packet *packet)
 static void check_victim(sim_shard *s, const sim_packet *packet)
 {
     sim_victim *victim = &s->w->victims[packet->to.slot - SIM_VICTIM_SLOT];
-    uint32_t out = (victim->out += packet->wire_size);
+    uint32_t out = atomic_fetch_add(&victim->out, packet->wire_size) + packet->wire_size;
     if (out > 3 * victim->in)
         sim_violate(s, "an unproven address got %u bytes for %u", out, victim->in);
 }
