@@ -10,6 +10,7 @@
 #define RTT_FIRST (100 * THRONG_MS)
 #define LOST_AFTER_MIN (50 * THRONG_MS)
 #define LOST_AFTER_MAX (2 * THRONG_SECOND)
+#define LOST_AFTER_BROWSER (5 * THRONG_SECOND)
 
 static uint32_t words_of(const seed_object *object)
 {
@@ -118,8 +119,11 @@ static void sample_rtt(seed_member *member, throng_time sample)
     member->rtt = member->rtt == 0 ? sample : member->rtt - member->rtt / 8 + sample / 8;
 }
 
+/* What goes to a browser goes through its WebSocket, which loses nothing but may hold it back for seconds. */
 static throng_time lost_after(const seed_member *member)
 {
+    if (throng_addr_is_browser(&member->client->addr))
+        return LOST_AFTER_BROWSER;
     throng_time after = 2 * (member->rtt == 0 ? RTT_FIRST : member->rtt) + LOST_AFTER_MIN;
     return after < LOST_AFTER_MAX ? after : LOST_AFTER_MAX;
 }

@@ -490,6 +490,19 @@ static void browser_is_left_to_three_that_hold_all_until_it_waited(void **state)
     fixture_stop(&f);
 }
 
+/* What was not told of in time may stand in the buffers of its WebSocket. */
+static void browser_is_not_sent_again_what_its_connection_holds_back(void **state)
+{
+    fixture f;
+    start(&f);
+    join_browser(&f, 1, true);
+    assert_int_equal(given_to_browser(&f, 1, 0, 500 * THRONG_MS), 128);
+    assert_int_equal(given_to_browser(&f, 1, 0, 3 * THRONG_SECOND), 0);
+    wait_for(&f, 2 * THRONG_SECOND);
+    assert_int_equal(given_to_browser(&f, 1, 100, 500 * THRONG_MS), 28);
+    fixture_stop(&f);
+}
+
 static void browser_stays_while_its_connection_does(void **state)
 {
     fixture f;
@@ -534,6 +547,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(browser_is_named_browsers_alone_and_others_are_named_none),
         cmocka_unit_test(browser_is_left_to_three_that_hold_all_until_it_waited),
+        cmocka_unit_test(browser_is_not_sent_again_what_its_connection_holds_back),
         cmocka_unit_test(browser_stays_while_its_connection_does),
         cmocka_unit_test(browser_without_a_connection_is_not_believed),
         cmocka_unit_test(browser_address_goes_to_and_fro),
