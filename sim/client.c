@@ -121,7 +121,7 @@ static void on_directions(sim_shard *s, sim_host *host, const sim_packet *packet
 {
     sim_endpoint peers[THRONG_DIRECTIONS_PEERS_MAX];
     uint32_t count = packet->head_size / sizeof *peers;
-    memcpy(peers, packet->head, packet->head_size);
+    memcpy(peers, sim_packet_head(packet), packet->head_size);
     host->step_at = THRONG_NEVER;
     s->join_sum += s->now - host->born_at;
     s->joined++;
@@ -318,6 +318,7 @@ void sim_client_drain(sim_shard *s, sim_host *host)
         share_manifest(s, host);
     while (throng_node_poll_send(host->node, s->now, &datagram))
         sim_wire_send_datagram(s, host, &datagram);
+    throng_node_trim(host->node);
     sim_check_node(s, host);
     if (host->leaving)
         sim_client_leave(s, host, !host->vanishes || host->stuck);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "slabs.h"
 
@@ -34,12 +35,13 @@ typedef struct sim_packet {
     uint8_t kind : 7;
     uint8_t poisoned : 1;
     uint8_t grains;
-    uint8_t head[];
+    uint8_t head[]; /* or, if it is large, where it lies: sim_packet_head() */
 } sim_packet;
 
-enum { SIM_GRAIN = 8, SIM_GRAINS_BLOCK = 32768, SIM_GRAINS_MAX = 160, SIM_PACKET_BITS = 28 };
+enum { SIM_GRAIN = 8, SIM_GRAINS_BLOCK = 32768, SIM_HEAD_INLINE = 480, SIM_GRAINS_MAX = 63, SIM_PACKET_BITS = 28 };
 
-/* Blocks of grains of 8 bytes; a packet is named by its first. */
+/* Blocks of grains of 8 bytes; a packet is named by its first. Large heads, of packets with parts of manifests, are
+ * many but for a moment: each has a block of its own. */
 typedef struct sim_packets {
     sim_slabs *slabs;
     uint8_t **blocks;
@@ -48,12 +50,15 @@ typedef struct sim_packets {
     uint32_t used; /* grains of the last block */
     uint32_t free[SIM_GRAINS_MAX + 1];
     uint32_t count;
+    struct sim_large *large; /* list of large heads */
+    uint64_t large_bytes;
 } sim_packets;
 
 /* Blocks come from `slabs` and stay there. */
 void sim_packets_init(sim_packets *packets, sim_slabs *slabs);
 void sim_packets_free(sim_packets *packets);
-/* A packet with room for head_size bytes of head, zeroed but for the head. Returns its number, 0 if memory ran out. */
+/* A packet with room for head_size bytes of head, its head_size set, else zeroed but for the head. Returns its number,
+ * 0 if memory ran out. */
 uint32_t sim_packets_new(sim_packets *packets, uint32_t head_size);
 void sim_packets_drop(sim_packets *packets, uint32_t number);
 size_t sim_packets_memory(const sim_packets *packets);
@@ -62,6 +67,14 @@ static inline sim_packet *sim_packets_get(const sim_packets *packets, uint32_t n
 {
     return (sim_packet *)(void *)(packets->blocks[number / SIM_GRAINS_BLOCK] +
                                   (size_t)(number % SIM_GRAINS_BLOCK) * SIM_GRAIN);
+}
+
+static inline uint8_t *sim_packet_head(const sim_packet *packet)
+{
+    uint8_t *head = (uint8_t *)(uintptr_t)packet->head;
+    if (packet->head_size > SIM_HEAD_INLINE)
+        memcpy(&head, packet->head, sizeof head);
+    return head;
 }
 
 #endif

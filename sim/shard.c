@@ -121,7 +121,8 @@ void sim_hand_over(sim_shard *s, throng_time at, uint32_t number, uint32_t order
         return;
     }
     memcpy(room, &head, sizeof head);
-    memcpy(room + sizeof head, packet, bytes);
+    memcpy(room + sizeof head, packet, sizeof *packet);
+    memcpy(room + sizeof head + sizeof *packet, sim_packet_head(packet), packet->head_size);
     sim_packets_drop(&s->packets, number);
     s->handed_over++;
 }
@@ -135,7 +136,10 @@ static void take_over(sim_shard *s, const handed *head, const uint8_t *bytes)
         return;
     }
     sim_packet *packet = sim_packets_get(&s->packets, number);
-    memcpy(packet, sent, sizeof *sent + sent->head_size);
+    uint8_t grains = packet->grains;
+    memcpy(packet, sent, sizeof *sent);
+    packet->grains = grains;
+    memcpy(sim_packet_head(packet), sent->head, sent->head_size);
     s->taken_over++;
     put_at_line(s, head->at, number, head->order);
 }

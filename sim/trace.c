@@ -17,10 +17,11 @@ static uint64_t mix_packet(uint64_t hash, const sim_packet *packet)
 {
     hash = mix(hash, (uint64_t)packet->from.slot << 32 | packet->to.slot);
     hash = mix(hash, (uint64_t)packet->from.port << 48 | (uint64_t)packet->to.port << 32 | packet->wire_size);
+    const uint8_t *head = sim_packet_head(packet);
     for (uint32_t i = 0; i < packet->head_size; i += 8) {
         uint64_t word = 0;
         uint32_t size = packet->head_size - i < 8 ? packet->head_size - i : 8;
-        memcpy(&word, packet->head + i, size);
+        memcpy(&word, head + i, size);
         hash = mix(hash, word);
     }
     return hash;
@@ -269,7 +270,7 @@ void sim_trace_packet(sim_shard *s, sim_moment moment, const sim_packet *packet,
         return;
     char described[600];
     if (packet->kind == SIM_PACKET_UDP)
-        sim_describe(packet->head, packet->head_size, described, sizeof described);
+        sim_describe(sim_packet_head(packet), packet->head_size, described, sizeof described);
     else
         snprintf(described, sizeof described, "%s", kinds[packet->kind]);
     fprintf(s->w->options.trace, "%.6f %s %u>%u %u %s%s%s%s\n", (double)s->now / 1e6, moments[moment],

@@ -119,9 +119,8 @@ static sim_packet *make(sim_shard *s, sim_endpoint from, sim_endpoint to, sim_pa
     packet->to = to;
     packet->kind = (uint8_t)kind & 0x7f;
     packet->wire_size = (uint16_t)wire_size;
-    packet->head_size = (uint16_t)head_size;
     if (head_size)
-        memcpy(packet->head, head, head_size);
+        memcpy(sim_packet_head(packet), head, head_size);
     *ret_number = number;
     return packet;
 }
@@ -238,7 +237,7 @@ const uint8_t *sim_wire_payload(sim_shard *s, const sim_packet *packet, uint32_t
     uint8_t *body = s->scratch + SIM_HEAD_MAX;
     uint64_t mark = packet->poisoned ? 1 + (uint64_t)packet->from.slot : 0;
     memcpy(body, &mark, sizeof mark);
-    memcpy(body - packet->head_size, packet->head, packet->head_size);
+    memcpy(body - packet->head_size, sim_packet_head(packet), packet->head_size);
     *ret_size = (uint32_t)packet->head_size + packet->body_size;
     return body - packet->head_size;
 }

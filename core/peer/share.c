@@ -34,3 +34,12 @@ int throng_node_share_manifest(throng_node *node, const throng_hash *id, const u
     object->hashes_borrowed = true;
     return 0;
 }
+
+void throng_node_trim(throng_node *node)
+{
+    if (node->events_count > 0)
+        return;
+    throng_node_release(node, node->events, node->events_capacity * sizeof *node->events);
+    node->events = NULL;
+    node->events_head = node->events_capacity = 0;
+}

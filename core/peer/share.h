@@ -10,4 +10,8 @@
 int throng_node_share_manifest(throng_node *node, const throng_hash *object, const uint8_t *manifest, size_t size,
                                const throng_hashes *hashes);
 
+/* Gives back memory that a node needs only while it is called: no event may wait. It takes it again when it is needed.
+ */
+void throng_node_trim(throng_node *node);
+
 #endif

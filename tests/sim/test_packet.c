@@ -26,13 +26,13 @@ static void packets_of_any_size_keep_their_heads_while_others_come_and_go(void *
         if (numbers[i]) {
             const sim_packet *packet = sim_packets_get(&packets, numbers[i]);
             for (uint32_t at = 0; at < sizes[i]; at++)
-                assert_int_equal(packet->head[at], (uint8_t)i);
+                assert_int_equal(sim_packet_head(packet)[at], (uint8_t)i);
             sim_packets_drop(&packets, numbers[i]);
         }
         sizes[i] = (uint16_t)sim_rng_below(&rng, HEAD_MAX + 1);
         numbers[i] = sim_packets_new(&packets, sizes[i]);
         assert_int_not_equal(numbers[i], 0);
-        memset(sim_packets_get(&packets, numbers[i])->head, (int)(uint8_t)i, sizes[i]);
+        memset(sim_packet_head(sim_packets_get(&packets, numbers[i])), (int)(uint8_t)i, sizes[i]);
     }
     sim_packets_free(&packets);
     sim_slabs_free(&slabs);

@@ -120,7 +120,7 @@ static void record(story *s, const story_frame *frame)
 static void on_packet(void *user, sim_moment moment, const sim_packet *packet)
 {
     story *s = user;
-    throng_reader r = throng_reader_on(packet->head, packet->head_size);
+    throng_reader r = throng_reader_on(sim_packet_head(packet), packet->head_size);
     while (packet->kind == SIM_PACKET_UDP && throng_reader_left(&r) > 0) {
         story_frame frame = {
             .at = sim_world_now(s->world),
