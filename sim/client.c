@@ -210,7 +210,6 @@ static void on_done(sim_shard *s, sim_host *host, const sim_object *object)
     if (host->phase == SIM_COMPLETE)
         return;
     host->phase = SIM_COMPLETE;
-    host->done_at = s->now;
     s->incomplete--;
     s->result.completed++;
     sim_result_time(s, host);

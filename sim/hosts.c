@@ -25,7 +25,7 @@ sim_host *sim_find(const sim_shard *s, sim_endpoint at)
 
 static bool grow_slots(sim_world *w)
 {
-    uint32_t size = w->slots_size ? w->slots_size + w->slots_size / 2 : 64;
+    uint32_t size = w->slots_size ? w->slots_size + w->slots_size / 8 : 64;
     sim_host **hosts = realloc(w->hosts, size * sizeof *hosts);
     if (hosts)
         w->hosts = hosts;

@@ -19,7 +19,7 @@ static sim_ledger_entry *probe(const sim_ledger *ledger, sim_endpoint peer)
 
 static bool grow(sim_ledger *ledger, sim_slabs *slabs)
 {
-    sim_ledger larger = {.size = ledger->size + 6, .count = ledger->count};
+    sim_ledger larger = {.size = ledger->size + 4, .count = ledger->count};
     size_t bytes = larger.size * sizeof *larger.entries;
     larger.entries = sim_slabs_resize(slabs, NULL, 0, bytes);
     if (!larger.entries)

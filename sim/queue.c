@@ -24,7 +24,7 @@ static bool has_room(sim_events *events, uint32_t count)
 {
     if (count <= events->size)
         return true;
-    uint32_t size = events->size + events->size / 4 + 64;
+    uint32_t size = events->size + events->size / 8 + 64;
     size = size > count ? size : count;
     sim_event *list = realloc(events->list, size * sizeof *list);
     if (!list)
@@ -87,14 +87,13 @@ void sim_queue_free(sim_queue *queue)
     free(queue->near.list);
     free(queue->far.list);
     free(queue->turn.list);
-    free(queue->spare.list);
     free(queue->blocks);
     memset(queue, 0, sizeof *queue);
 }
 
 static bool grow_blocks(sim_queue *queue)
 {
-    uint32_t size = queue->blocks_size + queue->blocks_size / 8 + 64;
+    uint32_t size = queue->blocks_size + queue->blocks_size / 16 + 16;
     struct sim_block *blocks = realloc(queue->blocks, size * sizeof *blocks);
     if (!blocks)
         return false;
@@ -180,21 +179,6 @@ uint32_t sim_queue_due(const sim_queue *queue, uint64_t turn)
     return queue->buckets[turn % SIM_QUEUE_BUCKETS].count;
 }
 
-/* Stable, by slot, a digit at a time; into `to`. */
-static void sort_by_digit(const sim_event *from, sim_event *to, uint32_t count, uint32_t shift)
-{
-    uint32_t at[DIGITS] = {0};
-    for (uint32_t i = 0; i < count; i++)
-        at[sim_event_slot(&from[i]) >> shift & (DIGITS - 1)]++;
-    for (uint32_t digit = 0, sum = 0; digit < DIGITS; digit++) {
-        uint32_t here = at[digit];
-        at[digit] = sum;
-        sum += here;
-    }
-    for (uint32_t i = 0; i < count; i++)
-        to[at[sim_event_slot(&from[i]) >> shift & (DIGITS - 1)]++] = from[i];
-}
-
 static void sort_few(sim_event *list, uint32_t count)
 {
     for (uint32_t i = 1; i < count; i++) {
@@ -206,27 +190,46 @@ static void sort_few(sim_event *list, uint32_t count)
     }
 }
 
-static bool sort_by_slot(sim_queue *queue)
+static uint32_t digit_of(const sim_event *event, uint32_t shift)
 {
-    uint32_t most = 0;
-    for (uint32_t i = 0; i < queue->turn.count; i++) {
-        uint32_t slot = sim_event_slot(&queue->turn.list[i]);
-        most = slot > most ? slot : most;
+    return sim_event_slot(event) >> shift & (DIGITS - 1);
+}
+
+/* By slot, a digit at a time, in place: each event goes to where the next of its digit belongs. */
+static void sort_by_slot(sim_event *list, uint32_t count, uint32_t shift)
+{
+    uint32_t at[DIGITS] = {0}, end[DIGITS];
+    if (count <= FEW) {
+        sort_few(list, count);
+        return;
     }
-    if (queue->turn.count <= FEW) {
-        sort_few(queue->turn.list, queue->turn.count);
-        return true;
+    for (uint32_t i = 0; i < count; i++)
+        at[digit_of(&list[i], shift)]++;
+    for (uint32_t digit = 0, sum = 0; digit < DIGITS; digit++) {
+        sum += at[digit];
+        end[digit] = sum;
+        at[digit] = sum - at[digit];
     }
-    if (!has_room(&queue->spare, queue->turn.count))
-        return false;
-    for (uint32_t shift = 0; shift < SIM_SLOT_BITS && most >> shift; shift += DIGIT_BITS) {
-        sort_by_digit(queue->turn.list, queue->spare.list, queue->turn.count, shift);
-        sim_events swapped = queue->turn;
-        queue->turn = queue->spare;
-        queue->turn.count = swapped.count;
-        queue->spare = swapped;
-    }
-    return true;
+    for (uint32_t digit = 0; digit < DIGITS; digit++)
+        while (at[digit] < end[digit]) {
+            sim_event event = list[at[digit]];
+            uint32_t to = digit_of(&event, shift);
+            list[at[digit]] = list[at[to]];
+            list[at[to]++] = event;
+        }
+    for (uint32_t digit = 0, first = 0; shift > 0 && digit < DIGITS; first = end[digit++])
+        sort_by_slot(list + first, end[digit] - first, shift - DIGIT_BITS);
+}
+
+/* The digit to begin with: the highest that any slot has. */
+static uint32_t first_shift(const sim_events *events)
+{
+    uint32_t all = 0, shift = 0;
+    for (uint32_t i = 0; i < events->count; i++)
+        all |= sim_event_slot(&events->list[i]);
+    while (all >> shift >= DIGITS)
+        shift += DIGIT_BITS;
+    return shift;
 }
 
 static bool empty_bucket(sim_queue *queue)
@@ -274,7 +277,10 @@ void sim_queue_open(sim_queue *queue, uint64_t turn, bool by_slot)
         else
             fine = !now && place(queue, &event) && fine;
     }
-    fine = fine && (by_slot ? sort_by_slot(queue) : bring_near(queue, queue->turn.count));
+    if (by_slot)
+        sort_by_slot(queue->turn.list, queue->turn.count, first_shift(&queue->turn));
+    else
+        fine = fine && bring_near(queue, queue->turn.count);
     queue->failed |= !fine;
 }
 
@@ -307,6 +313,6 @@ uint64_t sim_queue_next_time(const sim_queue *queue)
 
 size_t sim_queue_memory(const sim_queue *queue)
 {
-    size_t events = (size_t)queue->near.size + queue->far.size + queue->turn.size + queue->spare.size;
+    size_t events = (size_t)queue->near.size + queue->far.size + queue->turn.size;
     return sizeof *queue + events * sizeof(sim_event) + (size_t)queue->blocks_size * sizeof(struct sim_block);
 }

@@ -38,7 +38,6 @@ typedef struct sim_queue {
     sim_events near; /* heap: of the open turn, to be taken next */
     sim_events far;  /* heap: beyond the buckets */
     sim_events turn; /* of the open turn, by slot; up to turn_at they are taken, or near */
-    sim_events spare;
     uint32_t turn_at;
     uint32_t width;
     uint64_t turn_now;

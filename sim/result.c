@@ -25,7 +25,7 @@ void sim_result_time(sim_shard *s, const sim_host *host)
     if (!host->measured)
         return;
     if (has_room(samples, samples->count + 1))
-        samples->values[samples->count++] = (float)((double)(host->done_at - host->born_at) / 1e6);
+        samples->values[samples->count++] = (float)((double)(s->now - host->born_at) / 1e6);
     else
         sim_violate(s, "out of memory");
 }

@@ -92,7 +92,7 @@ static void put_at_line(sim_shard *s, throng_time at, uint32_t number, uint32_t 
 static uint8_t *outbox_room(sim_outbox *out, size_t size)
 {
     if (out->size + size > out->room) {
-        size_t room = out->room + out->room / 4 + 4096;
+        size_t room = out->room + out->room / 16 + 4096;
         uint8_t *bytes = realloc(out->bytes, room);
         if (!bytes)
             return NULL;

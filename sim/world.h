@@ -117,7 +117,7 @@ typedef struct sim_host {
     uint64_t trace;      /* hash over its events */
     sim_rng rng;         /* its dice */
     uint32_t sender_id;
-    uint32_t idle_ticks;
+    uint16_t idle_ticks;
     uint64_t wire_in;
     uint64_t content_in;  /* from peers and seeder, as delivered */
     uint64_t content_out; /* to peers, as sent */
@@ -127,7 +127,6 @@ typedef struct sim_host {
     throng_time step_at;
     throng_time give_up_at;
     throng_time born_at;
-    throng_time done_at;
     uint8_t *poisoned; /* bit for each chunk of each object; NULL when nobody poisons */
 } sim_host;
 
