@@ -31,6 +31,15 @@ void throng_directory_expect(const throng_directory *d, uint32_t object)
         __builtin_prefetch(words + line * (DIRECTORY_LINE / sizeof *words));
 }
 
+/* A bit for each class of line that is like the reader's. */
+static uint32_t classes_like(const throng_directory_query *q)
+{
+    uint32_t alike = 0;
+    for (uint8_t class = 0; class <= THRONG_BANDWIDTH_MAX; class ++)
+        alike |= (uint32_t)throng_bandwidth_alike(class, q->place.bandwidth) << class;
+    return alike;
+}
+
 /* False if the object is another one by now, in which case what was read of it may be, too. */
 static bool sort_out(const throng_directory *d, const throng_directory_query *q, tier tiers[TIERS])
 {
@@ -38,19 +47,20 @@ static bool sort_out(const throng_directory *d, const throng_directory_query *q,
     throng_directory_expect(d, q->object);
     uint64_t fresh = directory_get(&directory_head(d)[HEAD_FRESH]) / REF_TICK, tick = q->now / REF_TICK;
     /* What nobody's network looks like, if it is not known. */
-    uint32_t own = q->place.near != 0 ? q->place.near : UINT32_MAX;
+    const uint32_t own = q->place.near != 0 ? q->place.near : UINT32_MAX, kinds = q->kinds, alike = classes_like(q);
+    const uint32_t holders = d->limits.holders_max, peers = d->limits.peers_max;
 
     if (directory_get(&object[OBJECT_STATE]) < OBJECT_USED || directory_get(&object[OBJECT_TAG]) != q->tag)
         return false;
-    for (uint32_t i = 0; i < d->limits.holders_max; i++) {
+    for (uint32_t i = 0; i < holders; i++) {
         uint64_t ref = directory_get(&object[OBJECT_HOLDERS + i]);
-        if (ref == 0 || (q->kinds >> ref_kind(ref) & 1) == 0 || ref_peer(ref) >= d->limits.peers_max)
+        if (ref == 0 || (kinds >> ref_kind(ref) & 1) == 0 || ref_peer(ref) >= peers)
             continue;
         uint32_t differ = ref_near(ref) ^ own;
         uint32_t which = ref_is_fresh(ref, tick, fresh) ? FRESH : OTHER;
         if (differ <= NEAR_PREFIX_MAX && ref_near(ref) != 0)
             which = differ == 0 ? SAME_PREFIX : SAME_AS;
-        if (!throng_bandwidth_alike(ref_bandwidth(ref), q->place.bandwidth))
+        if ((alike >> ref_bandwidth(ref) & 1) == 0)
             which = UNLIKE;
         tiers[which].refs[tiers[which].count++] = ref;
     }
@@ -128,41 +138,90 @@ static void take_from(const throng_directory *d, const throng_directory_query *q
     }
 }
 
-/* How far a holder is by its delays; whoever these belong to by now. */
-static uint32_t apart(const throng_directory *d, const throng_directory_query *q, uint64_t ref)
+/* Eight delays at once, four in the odd and four in the even bytes: the sum of their differences, which fits 16 bits.
+ */
+static uint64_t differ_by(uint64_t a, uint64_t b)
+{
+    static const uint64_t low = UINT64_C(0x00ff00ff00ff00ff), one = UINT64_C(0x0001000100010001);
+    uint64_t lanes = 0;
+    for (int shift = 0; shift <= 8; shift += 8) {
+        /* 256 and the difference; where that is below 256 it is negative, and turned about. */
+        uint64_t d = ((a >> shift & low) | one << 8) - (b >> shift & low);
+        uint64_t negative = ~(d >> 8) & one;
+        lanes += ((d ^ negative * 0xffff) & low) + negative;
+    }
+    return lanes * one >> 48;
+}
+
+static uint64_t differ(uint64_t a, uint64_t b)
+{
+    uint64_t x = a & 0xff, y = b & 0xff;
+    return x > y ? x - y : y - x;
+}
+
+static bool knows_all(uint64_t first, uint64_t second)
+{
+    static const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t zeros = ((first - ones) & ~first) | ((second - (ones & 0xffff)) & ~second & 0xffff);
+    return (zeros & ones << 7) == 0;
+}
+
+/* How far a holder is by its delays; whoever these belong to by now. Most know all of them. */
+static uint32_t apart(const throng_directory *d, const uint64_t own[2], bool own_all, uint64_t ref)
 {
     directory_word *peer = directory_peer(d, ref_peer(ref));
     uint64_t words[2] = {directory_get(&peer[PEER_DELAYS]), directory_get(&peer[PEER_DELAYS + 1])};
-    uint8_t delays[THRONG_LANDMARKS_MAX];
-    memcpy(delays, words, sizeof delays);
-    return throng_delays_apart(delays, q->place.delays);
+    uint8_t a[2 * sizeof(uint64_t)], b[sizeof a];
+    if (own_all && knows_all(words[0], words[1]))
+        return (uint32_t)(differ_by(words[0], own[0]) + differ(words[1], own[1]) + differ(words[1] >> 8, own[1] >> 8)) *
+               16 / THRONG_LANDMARKS_MAX;
+    memcpy(a, words, sizeof a);
+    memcpy(b, own, sizeof b);
+    return throng_delays_apart(a, b);
 }
 
-/* The same, nearest first, as far as that is known. Drawn at random before, so that those equally near take turns. */
+/* The nearest `most` of a tier, as far as that is known, nearest first: distance | 8 random bits, so that those equally
+ * near take turns | place in the tier. */
+static uint32_t find_nearest(const throng_directory *d, const throng_directory_query *q, const tier *t, uint64_t salt,
+                             uint32_t most, uint32_t ret[THRONG_DIRECTORY_HOLDERS_MAX])
+{
+    enum { TIE_SHIFT = 8, DISTANCE_SHIFT = 16 };
+    uint64_t own[2] = {0};
+    uint32_t count = 0;
+    memcpy(own, q->place.delays, sizeof q->place.delays);
+    bool own_all = knows_all(own[0], own[1]);
+    for (uint32_t i = 0; i < t->count; i++) {
+        uint32_t distance = apart(d, own, own_all, t->refs[i]);
+        uint32_t key = distance << DISTANCE_SHIFT | (uint32_t)((salt + i * 197) & 0xff) << TIE_SHIFT | i;
+        if (distance == THRONG_DELAYS_UNKNOWN || (count == most && key >= ret[count - 1]))
+            continue;
+        uint32_t at = count < most ? count++ : count - 1;
+        for (; at > 0 && ret[at - 1] > key; at--)
+            ret[at] = ret[at - 1];
+        ret[at] = key;
+    }
+    return count;
+}
+
+/* The same, nearest first. */
 static void take_nearest(const throng_directory *d, const throng_directory_query *q, tier *t, uint64_t *random,
                          uint32_t upto, list *l)
 {
     static const uint8_t unknown[THRONG_LANDMARKS_MAX];
-    uint64_t refs[THRONG_DIRECTORY_HOLDERS_MAX];
-    uint32_t distance[THRONG_DIRECTORY_HOLDERS_MAX];
+    uint32_t keys[THRONG_DIRECTORY_HOLDERS_MAX];
     if (l->count >= upto || memcmp(q->place.delays, unknown, sizeof unknown) == 0)
         return;
     prefetch(d, t->refs, t->count);
-    uint32_t count = draw(t, random, refs, t->count);
-    for (uint32_t i = 0; i < count; i++)
-        distance[i] = apart(d, q, refs[i]);
-    while (l->count < upto && count > 0) {
-        uint32_t nearest = 0;
-        for (uint32_t i = 1; i < count; i++)
-            nearest = distance[i] < distance[nearest] ? i : nearest;
-        if (distance[nearest] == THRONG_DELAYS_UNKNOWN)
-            break;
-        put_into(d, q, refs[nearest], l);
-        refs[nearest] = refs[--count];
-        distance[nearest] = distance[count];
+    uint32_t count = find_nearest(d, q, t, *random >> 32, upto - l->count, keys);
+    for (uint32_t i = 0; i < count; i++) {
+        put_into(d, q, t->refs[keys[i] & 0xff], l);
+        t->refs[keys[i] & 0xff] = 0;
     }
-    memcpy(t->refs, refs, count * sizeof *refs);
-    t->count = count;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < t->count; i++)
+        if (t->refs[i] != 0)
+            t->refs[kept++] = t->refs[i];
+    t->count = kept;
 }
 
 uint32_t throng_directory_pick(const throng_directory *d, const throng_directory_query *q, throng_addr *ret)

@@ -43,7 +43,7 @@ enum {
 typedef struct throng_board_limits {
     uint32_t objects_max; /* entries (4,096); 1 … THRONG_BOARD_OBJECTS_MAX */
     uint32_t peers_max;   /* over all objects (65,536); 1 … THRONG_DIRECTORY_PEERS_MAX */
-    uint32_t holders_max; /* recent holders kept for each object (254, throng_directory_holders_default); 1 …
+    uint32_t holders_max; /* recent holders kept for each object (126, throng_directory_holders_default); 1 …
                              THRONG_DIRECTORY_HOLDERS_MAX */
     uint32_t wants_max;   /* URLs waiting for throngd (256); 1 … THRONG_BOARD_WANTS_MAX */
 } throng_board_limits;

@@ -19,7 +19,7 @@
 enum {
     THRONG_DIRECTORY_OBJECTS_MAX = 1 << 21,
     THRONG_DIRECTORY_PEERS_MAX = (1 << 22) - 1,
-    THRONG_DIRECTORY_HOLDERS_MAX = 254, /* with what else is told of an object, 32 cache lines */
+    THRONG_DIRECTORY_HOLDERS_MAX = 126, /* with what else is told of an object, 16 cache lines */
 };
 
 typedef struct throng_directory_limits {
