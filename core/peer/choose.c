@@ -200,11 +200,18 @@ static uint32_t flights_of(const throng_node *node, const throng_object *object,
     return found;
 }
 
-static void add_late(throng_node *node, throng_link *link, const throng_flight *flight, uint32_t count,
-                     throng_choice *choice)
+/* Neighbours on slow lines take their time. */
+static throng_time late_after(const throng_node *node, const throng_neighbour *asked)
+{
+    throng_time usual = 3 * (throng_time)asked->rtt / 2;
+    return usual > node->config.endgame_after ? usual : node->config.endgame_after;
+}
+
+static void add_late(throng_node *node, throng_link *link, const throng_flight *flight, throng_time late_after,
+                     uint32_t count, throng_choice *choice)
 {
     if (choice->chunks == count || choice->intervals_count == CHOICE_MAX || !flight->object ||
-        flight->object != link->object->serial || throng_flight_age(node, flight) < node->config.endgame_after ||
+        flight->object != link->object->serial || throng_flight_age(node, flight) < late_after ||
         throng_object_stored(link->object, flight->chunk) || !throng_link_has(link, flight->chunk) ||
         flights_of(node, link->object, flight->chunk) > 1)
         return;
@@ -221,8 +228,8 @@ void throng_choose_again(throng_node *node, throng_neighbour *neighbour, throng_
     for (uint32_t i = 0; i < node->neighbours_count; i++) {
         throng_neighbour *other = node->neighbours[i];
         for (uint32_t k = 0; other != neighbour && k < other->flights_count; k++)
-            add_late(node, link, &other->flights[(other->flights_head + k) & (other->flights_capacity - 1)], count,
-                     ret);
+            add_late(node, link, &other->flights[(other->flights_head + k) & (other->flights_capacity - 1)],
+                     late_after(node, other), count, ret);
     }
     sort_intervals(ret);
     /* Ascending and apart is what the wire wants. */

@@ -20,7 +20,7 @@ void throng_node_config_default(throng_node_config *config, throng_profile profi
         .neighbour_window = 4,
         .units_open_max = 512,
         .busy_after = 80 * THRONG_MS,
-        .have_interval = 300 * THRONG_MS,
+        .have_interval = 400 * THRONG_MS,
         .endgame_after = 400 * THRONG_MS,
         .objects_max = 64,
         .events_max = 1024,

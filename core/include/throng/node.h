@@ -40,7 +40,7 @@ typedef struct throng_node_config {
     uint32_t neighbour_window;   /* throng: chunks in flight at one neighbour while the window is at its least (4) */
     uint32_t units_open_max;     /* units with some but not all chunks there, at once: bounds the host's memory (512) */
     throng_time busy_after;      /* throng: queue beyond which a sender says BUSY (80 ms) */
-    throng_time have_interval;   /* throng: a neighbour not talked to for this long gets a HAVE (300 ms) */
+    throng_time have_interval;   /* throng: a neighbour not talked to for this long gets a HAVE (400 ms) */
     throng_time endgame_after;   /* throng: a chunk in flight this long may be asked of another (400 ms) */
     uint64_t uplink_bps;         /* known uplink in bits/s; 0: estimate it */
     uint64_t upload_limit_bps;   /* never send faster than this; 0: no limit */
