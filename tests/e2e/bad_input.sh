@@ -233,10 +233,11 @@ test_throngd_ports_and_files_in_use_exit_92() {
     await 10 test -S control
     exits 92 ./throngd
     says 'state directory state is in use'
-    exits 92 ./throngd --state other
-    says 'board board is in use'
     exits 92 ./throngd --state other --board other-board
     says "UDP 127.0.0.1:$PORT is in use"
+    new_port
+    exits 92 ./throngd --state other --listen "127.0.0.1:$PORT"
+    says 'board board is in use'
     kill "$EXTRA"
     wait "$EXTRA"
 }
