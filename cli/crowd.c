@@ -23,7 +23,7 @@ enum {
 /* … and a copy that the group named, for lost: the server is asked instead. */
 #define GROUP_SILENCE_MAX (2 * THRONG_SECOND)
 /* Everything is here, but the manifest or a page of it does not come: waited for so long. */
-#define MANIFEST_PATIENCE (1 * THRONG_SECOND)
+#define MANIFEST_PATIENCE (3 * THRONG_SECOND)
 
 /* Pages that were asked for and did not come are asked for again. */
 #define PAGES_AGAIN (1 * THRONG_SECOND)
@@ -499,8 +499,8 @@ void throng_crowd_free(throng_crowd *crowd)
     if (crowd->store != NULL && !transfer->kept) {
         throng_store_set_hashes(crowd->store, NULL);
     }
+    throng_line_leave(transfer->line, crowd->peer);
     if (transfer->member == NULL) {
-        throng_line_leave(transfer->line, crowd->peer);
         throng_peer_free(crowd->peer);
     }
     if (crowd->plain_fd >= 0) {

@@ -263,8 +263,8 @@ void throng_line_free(throng_line *line)
 {
     if (line == NULL)
         return;
+    line->peer = NULL; /* nobody is told any more */
     end_stretch(line, throng_now());
-    line->peer = NULL;
     throng_measuring_end(line->measuring);
     if (line->changed)
         save(line);
