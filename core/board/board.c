@@ -318,7 +318,7 @@ throng_turnout *throng_board_turnout(const throng_board *board)
 
 int throng_board_key_of(const throng_board *board, const throng_board_url *url, throng_board_key *ret)
 {
-    const uint8_t *keys = board_head(board)->secrets.url_key;
+    const uint8_t *key = board_head(board)->secrets.url_key;
     uint8_t text[4 + THRONG_BOARD_HOST_MAX + THRONG_BOARD_URI_MAX];
 
     if (url->host_size == 0 || url->host_size > THRONG_BOARD_HOST_MAX || url->uri_size == 0 ||
@@ -330,8 +330,7 @@ int throng_board_key_of(const throng_board *board, const throng_board_url *url, 
     text[3] = (uint8_t)url->host_size;
     memcpy(text + 4, url->host, url->host_size);
     memcpy(text + 4 + url->host_size, url->uri, url->uri_size);
-    for (int i = 0; i < 2; i++)
-        ret->words[i] = throng_siphash(keys + (size_t)i * THRONG_KEY_SIZE, text, 4 + url->host_size + url->uri_size);
+    throng_siphash128(key, text, 4 + url->host_size + url->uri_size, ret->words);
     return 0;
 }
 

@@ -169,9 +169,12 @@ int throng_board_find(const throng_board *board, const throng_board_key *key, th
     __builtin_prefetch(key_bucket(board, key, 0));
     __builtin_prefetch(key_bucket(board, key, 1));
     while (index_next(board, key, &at, &slot) != NULL) {
+        /* Entries and holders are taken in the same order, so mostly they have the same number. */
+        throng_directory_expect(&board->directory, slot);
         int rc = read_entry(board_entry(board, slot), key, &entry);
         if (rc == 0) {
-            throng_directory_expect(&board->directory, entry.holders);
+            if (entry.holders != slot)
+                throng_directory_expect(&board->directory, entry.holders);
             *ret = entry;
         }
         if (rc != THRONG_ERR_NOT_FOUND)

@@ -39,12 +39,19 @@ static void compress(sip_state *s, uint64_t word)
     s->v0 ^= word;
 }
 
-uint64_t throng_siphash(const uint8_t key[THRONG_KEY_SIZE], const uint8_t *bytes, size_t size)
+static void finish(sip_state *s)
+{
+    for (int i = 0; i < 4; i++)
+        sip_round(s);
+}
+
+/* All but the last rounds. */
+static sip_state absorb(const uint8_t key[THRONG_KEY_SIZE], uint64_t variant, const uint8_t *bytes, size_t size)
 {
     uint64_t k0 = little_endian(key, 8), k1 = little_endian(key + 8, 8);
     sip_state s = {
         .v0 = k0 ^ 0x736f6d6570736575,
-        .v1 = k1 ^ 0x646f72616e646f6d,
+        .v1 = k1 ^ 0x646f72616e646f6d ^ variant,
         .v2 = k0 ^ 0x6c7967656e657261,
         .v3 = k1 ^ 0x7465646279746573,
     };
@@ -52,8 +59,24 @@ uint64_t throng_siphash(const uint8_t key[THRONG_KEY_SIZE], const uint8_t *bytes
     for (size_t i = 0; i < whole; i += 8)
         compress(&s, little_endian(bytes + i, 8));
     compress(&s, (uint64_t)size << 56 | little_endian(bytes + whole, size - whole));
+    return s;
+}
+
+uint64_t throng_siphash(const uint8_t key[THRONG_KEY_SIZE], const uint8_t *bytes, size_t size)
+{
+    sip_state s = absorb(key, 0, bytes, size);
     s.v2 ^= 0xff;
-    for (int i = 0; i < 4; i++)
-        sip_round(&s);
+    finish(&s);
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
+
+void throng_siphash128(const uint8_t key[THRONG_KEY_SIZE], const uint8_t *bytes, size_t size, uint64_t ret[2])
+{
+    sip_state s = absorb(key, 0xee, bytes, size);
+    s.v2 ^= 0xee;
+    finish(&s);
+    ret[0] = s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+    s.v1 ^= 0xdd;
+    finish(&s);
+    ret[1] = s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }

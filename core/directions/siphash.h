@@ -6,5 +6,7 @@
 #include <throng/base.h>
 
 uint64_t throng_siphash(const uint8_t key[THRONG_KEY_SIZE], const uint8_t *bytes, size_t size);
+/* The same authors' variant of 128 bits. */
+void throng_siphash128(const uint8_t key[THRONG_KEY_SIZE], const uint8_t *bytes, size_t size, uint64_t ret[2]);
 
 #endif

@@ -44,7 +44,6 @@ static uint32_t classes_like(const throng_directory_query *q)
 static bool sort_out(const throng_directory *d, const throng_directory_query *q, tier tiers[TIERS])
 {
     directory_word *object = directory_object(d, q->object);
-    throng_directory_expect(d, q->object);
     uint64_t fresh = directory_get(&directory_head(d)[HEAD_FRESH]) / REF_TICK, tick = q->now / REF_TICK;
     /* What nobody's network looks like, if it is not known. */
     const uint32_t own = q->place.near != 0 ? q->place.near : UINT32_MAX, kinds = q->kinds, alike = classes_like(q);

@@ -27,10 +27,27 @@ static void siphash_reference_messages_give_reference_hashes(void **state)
         assert_int_equal(throng_siphash(key, message, vectors[i].size), vectors[i].hash);
 }
 
+/* Of the variant of 128 bits: the first two of its vectors, as little-endian words. */
+static void siphash128_reference_messages_give_reference_hashes(void **state)
+{
+    static const uint64_t expected[][2] = {{0xe6a825ba047f81a3, 0x930255c71472f66d},
+                                           {0x44af996bd8c187da, 0x45fc229b11597634}};
+    uint8_t key[THRONG_KEY_SIZE], message[1] = {0};
+    for (size_t i = 0; i < sizeof key; i++)
+        key[i] = (uint8_t)i;
+    for (size_t size = 0; size < 2; size++) {
+        uint64_t hash[2];
+        throng_siphash128(key, message, size, hash);
+        assert_int_equal(hash[0], expected[size][0]);
+        assert_int_equal(hash[1], expected[size][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(siphash_reference_messages_give_reference_hashes),
+        cmocka_unit_test(siphash128_reference_messages_give_reference_hashes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,7 +28,7 @@
 #include <throng/directory.h>
 
 enum {
-    THRONG_BOARD_VERSION = 8,
+    THRONG_BOARD_VERSION = 9,
     THRONG_BOARD_OBJECTS_MAX = 1 << 20,
     THRONG_BOARD_WANTS_MAX = 4096,
     THRONG_BOARD_HOST_MAX = 255,
@@ -59,7 +59,7 @@ THRONG_API size_t throng_board_size(const throng_board_limits *limits);
 typedef struct throng_board_secrets {
     uint8_t swarm_key[THRONG_KEY_SIZE];             /* of the first epoch, 0 */
     uint8_t token_key[THRONG_KEY_SIZE];             /* throng_token_make */
-    uint8_t url_key[2 * THRONG_KEY_SIZE];           /* hashes URLs to keys of the table */
+    uint8_t url_key[THRONG_KEY_SIZE];               /* hashes URLs to keys of the table */
     uint8_t fetch_secret[THRONG_FETCH_SECRET_SIZE]; /* in hex in throngd's own requests: "Throng-Fetch: 0123…" */
 } throng_board_secrets;
 
