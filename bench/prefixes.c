@@ -151,17 +151,23 @@ int main(int argc, char **argv)
     address *all = draw_addresses(&list, &random);
     int32_t *parents = enclosing(&list);
     double took[ROUNDS * ADDRESSES / CHUNK], took_search[ROUNDS * ADDRESSES / CHUNK];
-    size_t chunks = 0;
-    for (size_t from = 0; all != NULL && parents != NULL && chunks < ROUNDS * ADDRESSES / CHUNK; from += CHUNK) {
-        const address *at = all + from % ADDRESSES;
+    const size_t chunks = all != NULL && parents != NULL ? ROUNDS * ADDRESSES / CHUNK : 0;
+    if (chunks == 0)
+        return 1;
+    /* One after the other: a search goes over all of a list that fills the caches. */
+    for (size_t chunk = 0; chunk < chunks; chunk++) {
+        const address *at = all + chunk * CHUNK % ADDRESSES;
         start = cpu_s();
         for (size_t i = 0; i < CHUNK; i++)
             sum += (uint64_t)throng_prefixes_find(&table, at[i].ip);
-        took[chunks] = cpu_s() - start;
+        took[chunk] = cpu_s() - start;
+    }
+    for (size_t chunk = 0; chunk < chunks; chunk++) {
+        const address *at = all + chunk * CHUNK % ADDRESSES;
         start = cpu_s();
         for (size_t i = 0; i < CHUNK; i++)
             sum_search += (uint64_t)search(&list, parents, at[i].ip);
-        took_search[chunks++] = cpu_s() - start;
+        took_search[chunk] = cpu_s() - start;
     }
     qsort(took, chunks, sizeof *took, compare_times);
     qsort(took_search, chunks, sizeof *took_search, compare_times);
