@@ -121,6 +121,7 @@ static double from_board(bench *b)
         throng_board_key key;
         throng_board_entry entry;
         key_of(b, (uint32_t)(next(&b->random) % b->objects), &key);
+        b->sum += throng_board_etag(&b->board, "\"656f1c2a-186a0\"", 16); /* as the module asks which version it is */
         if (throng_board_find(&b->board, &key, &entry) != 0)
             abort();
         answer(b, &entry, PEERS_NAMED);

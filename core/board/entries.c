@@ -164,10 +164,7 @@ int throng_board_find(const throng_board *board, const throng_board_key *key, th
     uint32_t at = 0, slot;
     throng_board_entry entry;
 
-    /* On a large board each step waits for memory: both places to look are asked for at once, and whoever finds an
-     * object mostly asks for its holders next. */
-    __builtin_prefetch(key_bucket(board, key, 0));
-    __builtin_prefetch(key_bucket(board, key, 1));
+    /* throng_board_key_of asked for both places to look; whoever finds an object mostly asks for its holders next. */
     while (index_next(board, key, &at, &slot) != NULL) {
         /* Entries and holders are taken in the same order, so mostly they have the same number. */
         throng_directory_expect(&board->directory, slot);

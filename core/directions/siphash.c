@@ -1,5 +1,7 @@
 #include "siphash.h"
 
+#include <string.h>
+
 typedef struct sip_state {
     uint64_t v0, v1, v2, v3;
 } sip_state;
@@ -10,6 +12,18 @@ static uint64_t little_endian(const uint8_t *bytes, size_t size)
     for (size_t i = 0; i < size; i++)
         value |= (uint64_t)bytes[i] << (8 * i);
     return value;
+}
+
+/* Compilers do not see through the loop above. */
+static uint64_t word_at(const uint8_t *bytes)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t value;
+    memcpy(&value, bytes, sizeof value);
+    return value;
+#else
+    return little_endian(bytes, 8);
+#endif
 }
 
 static uint64_t rotate_left(uint64_t value, unsigned bits)
@@ -48,7 +62,7 @@ static void finish(sip_state *s)
 /* All but the last rounds. */
 static sip_state absorb(const uint8_t key[THRONG_KEY_SIZE], uint64_t variant, const uint8_t *bytes, size_t size)
 {
-    uint64_t k0 = little_endian(key, 8), k1 = little_endian(key + 8, 8);
+    uint64_t k0 = word_at(key), k1 = word_at(key + 8);
     sip_state s = {
         .v0 = k0 ^ 0x736f6d6570736575,
         .v1 = k1 ^ 0x646f72616e646f6d ^ variant,
@@ -57,7 +71,7 @@ static sip_state absorb(const uint8_t key[THRONG_KEY_SIZE], uint64_t variant, co
     };
     size_t whole = size & ~(size_t)7;
     for (size_t i = 0; i < whole; i += 8)
-        compress(&s, little_endian(bytes + i, 8));
+        compress(&s, word_at(bytes + i));
     compress(&s, (uint64_t)size << 56 | little_endian(bytes + whole, size - whole));
     return s;
 }
