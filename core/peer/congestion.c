@@ -83,26 +83,6 @@ static void lost(throng_node *node, const throng_neighbour *n, uint32_t chunks, 
 
 /* --- loss ----------------------------------------------------------------------------------------------- */
 
-/* Lets go of what was asked before the flight numbered `end`. */
-static uint32_t let_go_before(throng_node *node, throng_neighbour *n, uint32_t end)
-{
-    uint32_t chunks = 0, before = end - n->flights_gone;
-    for (uint32_t i = 0; i < before && i < n->flights_count; i++) {
-        throng_flight *flight = &n->flights[(n->flights_head + i) & (n->flights_capacity - 1)];
-        if (!flight->object)
-            continue;
-        throng_object *object = throng_object_by_serial(node, flight->object);
-        if (object)
-            throng_object_put_back(object, flight->chunk, flight->chunk + 1);
-        flight->object = 0;
-        n->flights_live--;
-        node->in_flight--;
-        chunks++;
-    }
-    throng_flights_trim(n);
-    return chunks;
-}
-
 static void judge(throng_node *node, throng_neighbour *n)
 {
     if (n->overtaken_at == 0)
@@ -111,7 +91,7 @@ static void judge(throng_node *node, throng_neighbour *n)
         n->overtaken_at = 0; /* they came after all */
     } else if ((uint32_t)node->now - n->overtaken_at >= reorder_time(n)) {
         uint32_t in_flight = throng_chunks_expected(node);
-        uint32_t chunks = let_go_before(node, n, n->overtaker);
+        uint32_t chunks = throng_flights_let_go_before(node, n, n->overtaker);
         n->overtaken_at = 0;
         if (chunks == 0)
             return;

@@ -80,18 +80,38 @@ void throng_flight_close(throng_node *node, throng_neighbour *n, throng_flight *
     rest(node, n);
 }
 
+/* What it asked for may be asked of others; its slot stays until the ring is trimmed. */
+static void let_go(throng_node *node, throng_neighbour *n, throng_flight *flight)
+{
+    throng_object *object = throng_object_by_serial(node, flight->object);
+    if (object)
+        throng_object_put_back(object, flight->chunk, flight->chunk + 1);
+    flight->object = 0;
+    n->flights_live--;
+    node->in_flight--;
+}
+
+uint32_t throng_flights_let_go_before(throng_node *node, throng_neighbour *n, uint32_t end)
+{
+    uint32_t chunks = 0, before = end - n->flights_gone;
+    for (uint32_t i = 0; i < before && i < n->flights_count; i++) {
+        throng_flight *flight = &n->flights[(n->flights_head + i) & (n->flights_capacity - 1)];
+        if (!flight->object)
+            continue;
+        let_go(node, n, flight);
+        chunks++;
+    }
+    throng_flights_trim(n);
+    rest(node, n);
+    return chunks;
+}
+
 void throng_flights_let_go(throng_node *node, throng_neighbour *n, uint32_t request)
 {
     for (uint32_t i = 0; i < n->flights_count; i++) {
         throng_flight *flight = &n->flights[(n->flights_head + i) & (n->flights_capacity - 1)];
-        if (!flight->object || (request && flight->request != request))
-            continue;
-        throng_object *object = throng_object_by_serial(node, flight->object);
-        if (object)
-            throng_object_put_back(object, flight->chunk, flight->chunk + 1);
-        flight->object = 0;
-        n->flights_live--;
-        node->in_flight--;
+        if (flight->object && (!request || flight->request == request))
+            let_go(node, n, flight);
     }
     throng_flights_trim(n);
     rest(node, n);
