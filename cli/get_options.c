@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <net/hash.h>
 #include <net/quantity.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,7 +90,9 @@ static bool parse_number(const char *text, uint64_t max, uint64_t *ret)
 
 static error_t parse_count(struct parsing *parsing, const char *option, const char *text, uint64_t max, uint64_t *ret)
 {
-    return parse_number(text, max, ret) ? 0 : refuse(parsing, option, text, "a whole number in range");
+    char form[64];
+    snprintf(form, sizeof(form), "a whole number, at most %llu", (unsigned long long)max);
+    return parse_number(text, max, ret) ? 0 : refuse(parsing, option, text, form);
 }
 
 static error_t parse_count32(struct parsing *parsing, const char *option, const char *text, uint32_t *ret)

@@ -443,11 +443,11 @@ throng_flight *throng_flight_find(throng_neighbour *neighbour, const throng_obje
 void throng_flight_close(throng_node *node, throng_neighbour *neighbour, throng_flight *flight);
 /* Lets go of what was asked and not answered: its chunks may be asked of others. request 0: every one. */
 void throng_flights_let_go(throng_node *node, throng_neighbour *neighbour, uint32_t request);
+/* The same for those before the flight numbered `end`; returns how many chunks. */
+uint32_t throng_flights_let_go_before(throng_node *node, throng_neighbour *neighbour, uint32_t end);
 void throng_flights_trim(throng_neighbour *neighbour);
 /* How long ago it was asked for; less than 71 minutes. */
 throng_time throng_flight_age(const throng_node *node, const throng_flight *flight);
-/* The same for those before the flight numbered `end`; returns how many chunks. */
-uint32_t throng_flights_let_go_before(throng_node *node, throng_neighbour *neighbour, uint32_t end);
 /* Closes the flight of a chunk that came; what it overtook may be lost. */
 void throng_flight_came(throng_node *node, throng_neighbour *neighbour, throng_flight *flight);
 /* The same of a chunk that the seeder chose. */
