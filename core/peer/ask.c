@@ -8,8 +8,6 @@
 #include <string.h>
 
 #define TRY_AGAIN (300 * THRONG_MS)
-#define GIFT_AGAIN (400 * THRONG_MS)
-#define GIFT_AGAIN_LEAST (150 * THRONG_MS)
 #define ASK_ALL_INTERVAL (20 * THRONG_MS)
 
 enum { TRIES_UNTRUSTED_MAX = 2, ASK_MAX = 1024, FIRST_WANTS_MAX = 2, HAVE_UNITS = 4 };
@@ -28,15 +26,6 @@ int throng_neighbour_keep_asked(throng_node *node, throng_neighbour *n, const th
     n->asked_size = (uint16_t)size;
     throng_neighbour_due(node, n);
     return 0;
-}
-
-static void told(throng_node *node, throng_link *link)
-{
-    link->told_version = link->object->have_version;
-    link->told_some = link->object->have_version > 0;
-    link->told_at = (uint32_t)node->now;
-    link->tell_have = false;
-    link->contacted = true;
 }
 
 /* --- first contact -------------------------------------------------------------------------------------- */
@@ -96,7 +85,7 @@ static void introduce_object(throng_node *node, throng_neighbour *n, throng_link
                               node->config.handshake_intervals, wants, count);
         node->stats.requests_sent++;
     }
-    told(node, link);
+    throng_link_told(node, link);
 }
 
 static void contact(throng_node *node, throng_neighbour *n)
@@ -124,51 +113,6 @@ static void contact_or_give_up(throng_node *node, throng_neighbour *n)
     }
     node->stats.requests_timed_out++;
     throng_neighbour_gone(node, n);
-}
-
-/* --- the seeder's gifts --------------------------------------------------------------------------------- */
-
-/* What did not come in twice the time that the seeder took at first was lost, the seeder thinks as well. */
-static throng_time gift_patience(const throng_neighbour *n)
-{
-    throng_time patience = n->rtt ? 3 * (throng_time)n->rtt : GIFT_AGAIN;
-    if (patience < GIFT_AGAIN_LEAST)
-        return GIFT_AGAIN_LEAST;
-    return patience < GIFT_AGAIN ? patience : GIFT_AGAIN;
-}
-
-/* Small objects: the seeder chooses what to give, told what is here or asked for already. */
-static void ask_gifts(throng_node *node, throng_neighbour *n, throng_link *link, throng_writer *w)
-{
-    throng_object *object = link->object;
-    uint32_t todo = (uint32_t)throng_intervals_chunks(object->todo);
-    uint32_t most = throng_limit_chunks(node, link->any_left);
-    uint32_t target = throng_window_of(node, n);
-    if (target > todo)
-        target = todo;
-    if (target > most)
-        target = most;
-    throng_time again = gift_patience(n) << (link->any_unanswered < 3 ? link->any_unanswered : 3);
-    bool due = link->any_left <= target / 2 || throng_node_since(node, link->any_at) >= again;
-    if (!due || target == 0 || object->join_at != THRONG_NEVER)
-        return;
-    throng_intervals *spoken_for;
-    if (throng_intervals_new(&spoken_for, &node->alloc, object->geometry.chunks) < 0)
-        return;
-    throng_interval gap;
-    for (uint32_t at = 0; throng_intervals_gap_at_or_after(object->todo, at, object->geometry.chunks, &gap);
-         at = gap.end)
-        (void)!throng_intervals_insert(spoken_for, gap.first, gap.end);
-    link->any_request = throng_request_number(node, n);
-    link->any_unanswered += link->any_unanswered < 3;
-    link->any_left = target;
-    link->any_at = (uint32_t)node->now;
-    link->any_timed = false;
-    throng_request_encode(w, object->tag, link->any_request, target, spoken_for, node->config.handshake_intervals, NULL,
-                          0);
-    throng_intervals_free(spoken_for);
-    node->stats.requests_sent++;
-    told(node, link);
 }
 
 /* --- naming chunks -------------------------------------------------------------------------------------- */
@@ -255,7 +199,7 @@ static void ask_named(throng_node *node, throng_neighbour *n, throng_link *link,
                           node->config.handshake_intervals, choice.intervals, choice.intervals_count);
     throng_intervals_free(latest);
     if (news)
-        told(node, link);
+        throng_link_told(node, link);
     node->stats.requests_sent++;
 }
 
@@ -270,10 +214,10 @@ static bool takes_gifts(const throng_neighbour *n, const throng_object *object)
 static void ask_seeder(throng_node *node, throng_neighbour *n, throng_link *link, throng_writer *w)
 {
     if (!throng_line_contested(node) || link->object->geometry.chunks <= BITMAP_CHUNKS) {
-        ask_gifts(node, n, link, w);
+        throng_gifts_ask(node, n, link, w);
         return;
     }
-    if (link->any_left > 0 && throng_node_since(node, link->any_at) < gift_patience(n))
+    if (link->any_left > 0 && throng_node_since(node, link->any_at) < throng_gift_patience(n))
         return;
     link->any_left = 0;
     ask_named(node, n, link, w);

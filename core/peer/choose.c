@@ -88,8 +88,8 @@ typedef struct ranked {
 } ranked;
 
 /* Units already begun come first, the fuller the sooner, because only a whole unit can be checked, told and given; then
- * the chunk that fewest neighbours hold; then units in an order of this node's own, so that a unit is begun as a whole
- * and nodes begin with different ones. */
+ * the chunk that fewest neighbours hold, or most while the seeder gives, which has the rarest at heart itself; then
+ * units in an order of this node's own, so that a unit is begun as a whole and nodes begin with different ones. */
 static uint32_t rank_of(const throng_node *node, const throng_object *object, uint32_t chunk)
 {
     uint32_t number = throng_geometry_unit_of(&object->geometry, chunk);
@@ -102,7 +102,10 @@ static uint32_t rank_of(const throng_node *node, const throng_object *object, ui
         begun = 16 - got;
     }
     uint32_t order = (uint32_t)((number ^ node->cookie_key[0]) * 2654435761u + node->cookie_key[1] * 40503u) >> 21;
-    return begun << 20 | (uint32_t)object->holders[chunk] << 11 | order;
+    uint32_t holders = object->holders[chunk];
+    if (throng_gifts_flow(node, object))
+        holders = UINT8_MAX - holders;
+    return begun << 20 | holders << 11 | order;
 }
 
 static void rank_insert(ranked *best, uint32_t *count, uint32_t most, ranked one)
@@ -124,7 +127,8 @@ static void choose_by_rarity(throng_node *node, throng_link *link, uint32_t coun
     throng_interval candidates;
     for (uint32_t at = 0; next_candidate(link, at, &candidates); at = candidates.end)
         for (uint32_t chunk = candidates.first; chunk < candidates.end; chunk++)
-            rank_insert(best, &found, count, (ranked){rank_of(node, link->object, chunk), chunk});
+            if (!throng_gift_coming(node, link->object, chunk))
+                rank_insert(best, &found, count, (ranked){rank_of(node, link->object, chunk), chunk});
     for (uint32_t i = 0; i < found; i++)
         (void)take(node, link, best[i].chunk, best[i].chunk + 1, choice);
     sort_intervals(choice);

@@ -143,6 +143,7 @@ void throng_gift_came(throng_node *node, throng_neighbour *n, throng_object *obj
     }
     if (chunk + 1 > object->gift_next || object->gift_next - chunk > THRONG_METACHUNK_CHUNKS)
         object->gift_next = chunk + 1;
+    object->gift_at = node->now;
 }
 
 throng_time throng_loss_tick(throng_node *node, throng_neighbour *n)

@@ -66,6 +66,15 @@ bool throng_link_has(const throng_link *link, uint32_t chunk)
     return !link->nothing && (link->all || throng_holdings_has(&link->have, chunk));
 }
 
+void throng_link_told(throng_node *node, throng_link *link)
+{
+    link->told_version = link->object->have_version;
+    link->told_some = link->object->have_version > 0;
+    link->told_at = (uint32_t)node->now;
+    link->tell_have = false;
+    link->contacted = true;
+}
+
 void throng_link_drop(throng_node *node, throng_neighbour *neighbour, throng_link *link)
 {
     uint8_t *holders = link->object->holders;

@@ -108,7 +108,8 @@ typedef struct throng_object {
 
     bool has_seeder;
     throng_token token;
-    uint32_t gift_next;       /* the chunk after the seeder's last gift */
+    uint32_t gift_next;       /* the chunk after the seeder's last gift … */
+    throng_time gift_at;      /* … and when that came */
     throng_interval gift_gap; /* chunks that the seeder's gifts left out … */
     throng_time gift_gap_at;  /* … then; 0: none */
     uint32_t first_asked;     /* chunks asked of neighbours of whom nothing was known */
@@ -432,7 +433,17 @@ throng_link *throng_link_get(throng_node *node, throng_neighbour *neighbour,
                              throng_object *object); /* NULL: no memory */
 void throng_link_learn(throng_node *node, throng_neighbour *neighbour, throng_link *link, const throng_chunk_set *set);
 bool throng_link_has(const throng_link *link, uint32_t chunk);
+void throng_link_told(throng_node *node, throng_link *link); /* it hears now what we have */
 void throng_link_drop(throng_node *node, throng_neighbour *neighbour, throng_link *link);
+
+/* --- the seeder's gifts -------------------------------------------------------------------------------- */
+/* Asks for more, if it is time; what was not answered for so long is not coming. */
+void throng_gifts_ask(throng_node *node, throng_neighbour *seeder, throng_link *link, throng_writer *w);
+throng_time throng_gift_patience(const throng_neighbour *seeder);
+/* Whether this chunk is about to come: the rest of the unit of the last one. */
+bool throng_gift_coming(const throng_node *node, const throng_object *object, uint32_t chunk);
+/* Whether one came lately. */
+bool throng_gifts_flow(const throng_node *node, const throng_object *object);
 
 /* --- flights: chunks asked for ------------------------------------------------------------------------- */
 int throng_flight_push(throng_node *node, throng_neighbour *neighbour, throng_object *object, uint32_t chunk,

@@ -204,6 +204,53 @@ static void choice_prefers_the_chunk_that_fewest_neighbours_hold(void **state)
     throng_node_free(node);
 }
 
+/* A gift of this chunk has come: its own unit is not begun, so that only what the choice makes of it counts. */
+static void gift_came(throng_node *node, throng_object *object, uint32_t chunk)
+{
+    throng_addr addr = peer_address(200);
+    throng_neighbour *seeder = throng_neighbour_add(node, &addr);
+    assert_non_null(seeder);
+    seeder->seeder = true;
+    throng_gift_came(node, seeder, object, chunk);
+}
+
+static void choice_leaves_the_rest_of_a_unit_to_the_seeder_that_gives_it_but_not_for_long(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    throng_object *object = object_of(node, 8 * 1024);
+    node->now = 10 * THRONG_SECOND;
+    throng_neighbour *n = neighbour_with(node, 0, 0, 8);
+    gift_came(node, object, 4);
+    throng_choice choice;
+    throng_choose(node, n, &n->links[0], 8, &choice);
+    assert_int_equal(choice.chunks, 5); /* 0 … 4, which is still to do here; 5 … 7 are on their way */
+    assert_int_equal(choice.intervals[choice.intervals_count - 1].end, 5);
+    node->now += THRONG_SECOND / 2;
+    throng_choose(node, n, &n->links[0], 8, &choice);
+    assert_int_equal(choice.chunks, 3);
+    throng_node_free(node);
+}
+
+static void choice_prefers_what_most_hold_while_the_seeder_gives_the_rarest(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    throng_object *object = object_of(node, 128 * 1024);
+    node->now = 10 * THRONG_SECOND;
+    neighbour_with(node, 0, 0, 32);
+    neighbour_with(node, 1, 0, 32);
+    throng_neighbour *n = neighbour_with(node, 2, 0, 64); /* 32 … 63 are its own */
+    gift_came(node, object, 127);
+    throng_choice choice;
+    throng_choose(node, n, &n->links[0], 8, &choice);
+    assert_int_equal(choice.chunks, 8);
+    assert_true(choice.intervals[choice.intervals_count - 1].end <= 32);
+    node->now += THRONG_SECOND;
+    throng_choose(node, n, &n->links[0], 8, &choice);
+    assert_int_equal(choice.chunks, 8);
+    assert_true(choice.intervals[0].first >= 32);
+    throng_node_free(node);
+}
+
 static void choice_finishes_a_unit_before_it_begins_another(void **state)
 {
     throng_node *node = node_of(THRONG_PROFILE_THRONG);
@@ -473,6 +520,8 @@ int main(void)
         cmocka_unit_test(roulette_slot_k_is_chosen_k_times_as_often_as_slot_one),
         cmocka_unit_test(roulette_keeps_as_many_slots_as_there_are_neighbours_the_latest),
         cmocka_unit_test(choice_prefers_the_chunk_that_fewest_neighbours_hold),
+        cmocka_unit_test(choice_leaves_the_rest_of_a_unit_to_the_seeder_that_gives_it_but_not_for_long),
+        cmocka_unit_test(choice_prefers_what_most_hold_while_the_seeder_gives_the_rarest),
         cmocka_unit_test(choice_finishes_a_unit_before_it_begins_another),
         cmocka_unit_test(choice_never_names_a_chunk_twice),
         cmocka_unit_test(request_bounded_by_a_slice_is_answered_out_of_the_slice),
