@@ -1,16 +1,19 @@
 /* What the files of core/peer share: the node, its objects, its neighbours. Not installed.
  *
- *   node.c       life cycle, the public calls          recv.c        a payload's frames, dispatched
- *   object.c     what is here of an object             recv_*.c      one file for each kind of frame
- *   units.c      units being gathered, checked, blamed send.c        what leaves next
- *   neighbour.c  who is known, who lied                pace.c        windows, rates, own uplink
- *   link.c       what a neighbour has of an object     choose.c      which chunks to ask for
- *   credit.c     tit-for-tat                           ask.c         throng: when to ask whom
- *   manifest.c   getting the manifest                  news.c        telling what is here
- *   overlay.c    seeking and recommending neighbours   paper.c       paper: Roulette's states, literally
- *   share.c      held once by many nodes
- *   limit.c      a limit to what arrives               prefetch.c    memory asked for before it is used
- *   traits.c     what we tell of ourselves */
+ *   node.c        life cycle, the public calls          recv.c        a payload's frames, dispatched
+ *   object.c      what is here of an object             recv_*.c      one file for each kind of frame
+ *   units.c       units being gathered, checked, blamed send.c        what leaves next
+ *   neighbour.c   who is known, who lied                tick.c        what happens because time passed
+ *   link.c        what a neighbour has of an object     choose.c      which chunks to ask for
+ *   holdings.c    … as a set                            ask.c         throng: when to ask whom
+ *   flight.c      chunks asked for and not yet here     news.c        telling what is here
+ *   upload.c      chunks asked of us and not yet sent   stay.c        telling the seeder that it is still here
+ *   credit.c      tit-for-tat                           paper.c       paper: Roulette's states, literally
+ *   pace.c        windows, rates, own uplink            congestion.c  what a lost chunk tells
+ *   limit.c       a limit to what arrives               overlay.c     seeking and recommending neighbours
+ *   manifest.c    getting the manifest                  traits.c      what we tell of ourselves
+ *   memory.c      memory, randomness, events            prefetch.c    memory asked for before it is used
+ *   share.c       held once by many nodes */
 #ifndef THRONG_PEER_H
 #define THRONG_PEER_H
 

@@ -1,11 +1,18 @@
 /* What the files of core/seed share. Not installed.
  *
- *   seed.c       life cycle, the public calls     recv.c        a payload's frames, dispatched; what an address must
- * prove object.c     objects, and how rare what is    recv_*.c      one file for each kind of frame clients.c    who is
- * known at which address    holdings.c    what a member has, and what it was given lately members.c    who fetches
- * which object         turns.c       whose turn it is directory.c  whom to name to whom             choose.c      which
- * chunk it gets pace.c       the rate                         queue.c       control frames that wait send.c       what
- * leaves next             recv_serve.c  who serves by HTTP, and is probed
+ *   seed.c       life cycle, the public calls
+ *   recv.c       a payload's frames, dispatched; what an address must prove
+ *   recv_*.c     one file for each kind of frame; recv_serve.c: who serves by HTTP, and is probed
+ *   object.c     objects, and how rare what is
+ *   clients.c    who is known at which address
+ *   members.c    who fetches which object
+ *   holdings.c   what a member has, and what it was given lately
+ *   directory.c  whom to name to whom
+ *   turns.c      whose turn it is
+ *   choose.c     which chunk it gets
+ *   queue.c      control frames that wait
+ *   pace.c       the rate
+ *   send.c       what leaves next
  *
  * A client is an address that has proven itself; a member is a client's part in one object. */
 #ifndef THRONG_SEED_STATE_H
