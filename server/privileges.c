@@ -57,7 +57,8 @@ int privileges_make_directory(const privileges *p, const char *path, mode_t mode
             return SERVER_EXIT_WRITE;
         }
         if (path[i] == '\0') {
-            if (made && p->uid != geteuid() && chown(path, p->uid, p->gid) != 0) {
+            /* Not what a link leads to that somebody put in its place meanwhile. */
+            if (made && p->uid != geteuid() && lchown(path, p->uid, p->gid) != 0) {
                 server_complain("cannot give directory %s away: %s", path, strerror(errno));
                 return SERVER_EXIT_WRITE;
             }

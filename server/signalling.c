@@ -199,6 +199,8 @@ static int on_hello(signalling *s, session *c, const signal_message *message)
                            d->sender_id, nowhere) != 0)
         return CLOSE_TOKEN;
     id = new_id(s);
+    if (id == 0)
+        return CLOSE_TOKEN; /* the system has no random numbers: nobody can be named */
     visitor *before = visitors_by_sender(s->all, d->sender_id);
     if (before != NULL) {
         drop_name(s, before);
@@ -209,7 +211,7 @@ static int on_hello(signalling *s, session *c, const signal_message *message)
     c->led_to = d->object;
     c->named_at = now_us();
     uint32_t count = throng_seeder_browsers(s->config.seeder, &d->object, peers, SIGNAL_PEERS_MAX);
-    if (id == 0 || throng_seeder_admit(s->config.seeder, id, d->sender_id) != 0)
+    if (throng_seeder_admit(s->config.seeder, id, d->sender_id) != 0)
         return CLOSE_TOKEN;
     if (turn.url != NULL && !turn_credential(s->config.turn_secret, (uint64_t)time(NULL), user, credential))
         turn.url = NULL;
