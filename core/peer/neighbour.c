@@ -88,13 +88,15 @@ static size_t block_size(const throng_node *node)
     return sizeof(throng_neighbour) + (node->config.profile == THRONG_PROFILE_PAPER ? sizeof(throng_paper) : 0);
 }
 
-/* At degree_max, one of whom nothing was ever heard makes room, the oldest first. */
+/* At degree_max, one of whom nothing was ever heard, or that has not proven its address, makes room, the oldest first;
+ * not the one whose word it is that there is somebody else. */
 static bool make_room(throng_node *node)
 {
     throng_neighbour *oldest = NULL;
     for (uint32_t i = 0; i < node->neighbours_count; i++) {
         throng_neighbour *n = node->neighbours[i];
-        if (!n->seeder && (!n->heard || !n->proven) && throng_node_since(node, n->made_at) > THRONG_SECOND &&
+        if (!n->seeder && n != node->speaker && (!n->heard || !n->proven) &&
+            throng_node_since(node, n->made_at) > THRONG_SECOND &&
             (!oldest || throng_node_since(node, n->made_at) > throng_node_since(node, oldest->made_at)))
             oldest = n;
     }

@@ -275,9 +275,10 @@ struct throng_node {
     uint8_t digest_key[16];
     throng_time now; /* of the current call */
     bool leaving;
-    bool dirty;   /* something changed that may let us ask */
-    bool ask_all; /* … anyone, not only those marked */
-    bool recheck; /* a unit could not be handed to the host for want of room */
+    bool dirty;                             /* something changed that may let us ask */
+    bool ask_all;                           /* … anyone, not only those marked */
+    bool recheck;                           /* a unit could not be handed to the host for want of room */
+    const struct throng_neighbour *speaker; /* whose payload is being read, and who must stay until it is */
     throng_time asked_all_at;
     throng_time stay_at; /* when the seeder is told next that we are still here */
     throng_neighbour *due_head, *due_tail;

@@ -91,7 +91,9 @@ int throng_node_recv(throng_node *node, throng_time now, const throng_addr *from
     n->heard = true;
     n->heard_at = (uint32_t)node->now;
     n->challenge_due |= !n->proven;
+    node->speaker = n;
     int error = read_frames(node, n, &r);
+    node->speaker = NULL;
     if (throng_error_classify(error) == THRONG_CLASS_PEER)
         node->stats.datagrams_malformed++;
     if (n->gone)

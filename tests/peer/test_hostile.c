@@ -1,0 +1,60 @@
+/* What others say, true or not, in whatever order: the node stays whole, and gets what it wants in the end. */
+#include "fixture.h"
+
+#define BEGIN (2 * THRONG_SECOND)
+#define ROUND_TRIP (50 * THRONG_MS)
+
+static int hear(throng_node *node, throng_time now, const throng_addr *from, const throng_writer *w)
+{
+    assert_false(w->failed);
+    return throng_node_recv(node, now, from, w->start, throng_writer_size(w));
+}
+
+/* It says SEEK, and so becomes a neighbour that nothing is known of but its address. */
+static throng_addr stranger(throng_node *node, throng_time now, uint32_t i)
+{
+    uint8_t bytes[16];
+    throng_writer w = throng_writer_on(bytes, sizeof bytes);
+    throng_addr addr = peer_address(i);
+    throng_tag_frame_encode(&w, THRONG_FRAME_SEEK, node->objects[0]->tag);
+    assert_int_equal(hear(node, now, &addr, &w), 0);
+    return addr;
+}
+
+static throng_addr friend_of(throng_node *node, throng_time now, uint32_t i)
+{
+    throng_addr addr = stranger(node, now, i);
+    throng_neighbour_find(node, &addr)->proven = true;
+    return addr;
+}
+
+static void who_names_others_to_a_full_table_does_not_make_room_for_them(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    node->config.degree_max = 4;
+    object_of(node, 100 * 1024);
+    for (uint32_t i = 0; i < 4; i++)
+        friend_of(node, BEGIN, i);
+    throng_addr namer = stranger(node, BEGIN, 9);
+    uint8_t bytes[256];
+    throng_writer w = throng_writer_on(bytes, sizeof bytes);
+    throng_peers peers = {.object = node->objects[0]->tag, .count = 3};
+    for (uint32_t i = 0; i < peers.count; i++)
+        peers.addrs[i] = peer_address(100 + i);
+    throng_peers_encode(&w, &peers);
+    assert_int_equal(hear(node, BEGIN + 2 * THRONG_SECOND, &namer, &w), 0);
+    assert_non_null(throng_neighbour_find(node, &namer));
+    assert_null(throng_neighbour_find(node, &peers.addrs[0]));
+    /* Whoever comes by itself finds its place. */
+    throng_addr newcomer = stranger(node, BEGIN + 2 * THRONG_SECOND, 10);
+    assert_non_null(throng_neighbour_find(node, &newcomer));
+    throng_node_free(node);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_names_others_to_a_full_table_does_not_make_room_for_them),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
