@@ -140,11 +140,15 @@ int throng_node_join(throng_node *node, throng_time now, const throng_directions
     object->wanted = true;
     if (seeder && seeder->port != 0)
         error = join_seeder(node, object, directions, seeder);
+    if (error < 0) {
+        (void)throng_node_drop(node, now, &directions->object);
+        return error;
+    }
     for (uint32_t i = 0; i < directions->peers_count; i++)
         throng_overlay_meet(node, &directions->peers[i], object, true);
     throng_neighbour_ask(node, NULL);
     throng_node_wake(node, now);
-    return error;
+    return 0;
 }
 
 int throng_node_offer(throng_node *node, throng_time now, const throng_hash *id, const uint8_t *manifest,
@@ -162,8 +166,10 @@ int throng_node_offer(throng_node *node, throng_time now, const throng_hash *id,
     /* Borrowed, read only: pages are never put into the hashes of an object that is whole. */
     object->hashes = (throng_hashes *)(uintptr_t)hashes;
     object->manifest = throng_node_alloc(node, manifest_size);
-    if (!object->manifest)
+    if (!object->manifest) {
+        (void)throng_node_drop(node, now, id);
         return THRONG_ERR_NO_MEMORY;
+    }
     memcpy(object->manifest, manifest, manifest_size);
     object->manifest_size = (uint32_t)manifest_size;
     if (object->geometry.chunks > 0)

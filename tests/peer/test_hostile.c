@@ -51,10 +51,28 @@ static void who_names_others_to_a_full_table_does_not_make_room_for_them(void **
     throng_node_free(node);
 }
 
+static void join_without_room_for_its_seeder_changes_nothing(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    node->config.degree_max = 4;
+    object_of(node, 100 * 1024);
+    for (uint32_t i = 0; i < 5; i++)
+        friend_of(node, BEGIN, i);
+    throng_directions directions = {.size = 4096, .chunk_size = 1024};
+    throng_object_info info;
+    throng_addr seeder = peer_address(99);
+    memset(directions.object.bytes, 77, sizeof directions.object.bytes);
+    assert_int_equal(throng_node_join(node, BEGIN, &directions, &seeder, NULL), THRONG_ERR_FULL);
+    assert_int_equal(throng_node_object(node, &directions.object, &info), THRONG_ERR_NOT_FOUND);
+    assert_int_equal(node->objects_count, 1);
+    throng_node_free(node);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_names_others_to_a_full_table_does_not_make_room_for_them),
+        cmocka_unit_test(join_without_room_for_its_seeder_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

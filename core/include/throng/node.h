@@ -61,10 +61,13 @@ THRONG_API int throng_node_new(throng_node **ret, const throng_node_config *conf
 THRONG_API void throng_node_free(throng_node *node);
 
 /* Wants an object: asks the seeder and the peers that the directions name. `content` comes back in events and
- * datagrams. `seeder` is the address at which the host reached the server, with the directions' port. */
+ * datagrams. `seeder` is the address at which the host reached the server, with the directions' port; NULL or port 0:
+ * there is none. THRONG_ERR_STATE if the object is here, THRONG_ERR_INVALID for a size and chunk size that no object
+ * has, THRONG_ERR_FULL or THRONG_ERR_NO_MEMORY if there is no room for it or its seeder: then nothing has changed. */
 THRONG_API int throng_node_join(throng_node *node, throng_time now, const throng_directions *directions,
                                 const throng_addr *seeder, void *content);
-/* Has a whole object, verified, to give. The manifest is copied. */
+/* Has a whole object, verified, to give. The manifest is copied; `hashes` must outlive the object. Errors as of join.
+ */
 THRONG_API int throng_node_offer(throng_node *node, throng_time now, const throng_hash *object, const uint8_t *manifest,
                                  size_t manifest_size, const throng_hashes *hashes, void *content);
 /* No longer wants or gives an object. */
@@ -110,7 +113,7 @@ typedef enum throng_event_type {
     THRONG_EVENT_DONE,
     /* The object can't be had from here (no neighbour left, or a manifest refused: `error`): go to HTTP. */
     THRONG_EVENT_STUCK,
-    /* Units failed because of this neighbour, and it was dropped for good. */
+    /* A unit or the manifest failed because of this neighbour, and it was dropped for good. */
     THRONG_EVENT_LIAR,
     /* The seeder told of its landmarks (throng_node_landmarks): the host may measure its delays to them. */
     THRONG_EVENT_LANDMARKS,
