@@ -109,7 +109,7 @@ void throng_flight_came(throng_node *node, throng_neighbour *n, throng_flight *f
     /* What the ring still has before it was asked for earlier. */
     if (n->overtaken_at == 0 && (int32_t)(number - n->flights_gone) > 0) {
         n->overtaker = number;
-        n->overtaken_at = (uint32_t)node->now | 1;
+        n->overtaken_at = ((uint32_t)node->now - 1) | 1; /* odd: not 0; and not after now */
         throng_neighbour_review(node, n, node->now + reorder_time(n));
     }
 }

@@ -68,11 +68,35 @@ static void join_without_room_for_its_seeder_changes_nothing(void **state)
     throng_node_free(node);
 }
 
+/* Three datagrams of one batch, the last of them first: none is late before time has passed. */
+static void chunks_out_of_order_in_one_moment_are_not_lost(void **state)
+{
+    for (throng_time now = BEGIN; now < BEGIN + 2; now++) {
+        throng_node *node = node_of(THRONG_PROFILE_THRONG);
+        throng_object *object = object_of(node, 100 * 1024);
+        throng_addr addr = friend_of(node, BEGIN, 1);
+        throng_neighbour *n = throng_neighbour_find(node, &addr);
+        node->now = now;
+        for (uint32_t chunk = 0; chunk < 3; chunk++)
+            assert_int_equal(throng_flight_push(node, n, object, chunk, 1), 0);
+        throng_flight_came(node, n, throng_flight_find(n, object, 2));
+        throng_flight_came(node, n, throng_flight_find(n, object, 0));
+        assert_int_equal(node->stats.chunks_lost, 0);
+        assert_non_null(throng_flight_find(n, object, 1));
+        /* A second later it is. */
+        node->now = now + THRONG_SECOND;
+        throng_loss_tick(node, n);
+        assert_int_equal(node->stats.chunks_lost, 1);
+        throng_node_free(node);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_names_others_to_a_full_table_does_not_make_room_for_them),
         cmocka_unit_test(join_without_room_for_its_seeder_changes_nothing),
+        cmocka_unit_test(chunks_out_of_order_in_one_moment_are_not_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
