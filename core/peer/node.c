@@ -290,40 +290,44 @@ static int manifest_completed(throng_node *node, throng_object *object, int resu
     if (!object->manifest_checking)
         return THRONG_ERR_STATE;
     object->manifest_checking = false;
+    throng_neighbour *from = throng_neighbour_by_serial(node, object->manifest_from);
+    if (result == THRONG_ERR_TAMPERED && object->manifest_mixed)
+        object->manifest_sole = true;
+    else if (result == THRONG_ERR_TAMPERED && from)
+        throng_neighbour_ban(node, from);
     if (result == 0)
         result = throng_object_take_manifest(node, object);
     if (result == 0)
         return 0;
-    throng_node_release(node, object->manifest, object->manifest_size);
-    object->manifest = NULL;
-    object->manifest_size = 0;
-    memset(object->manifest_parts, 0, sizeof object->manifest_parts);
+    throng_manifest_discard(node, object);
     bool another_may_do = result == THRONG_ERR_TAMPERED || throng_error_classify(result) == THRONG_CLASS_RETRY;
     if (!another_may_do || ++object->manifest_failures >= 8)
         throng_object_give_up(node, object, result);
     return 0;
 }
 
-int throng_node_complete(throng_node *node, throng_time now, uint64_t request, int result)
+static int unit_completed(throng_node *node, throng_object *object, uint32_t number, int result)
 {
-    call_starts(node, now);
-    throng_object *object = NULL;
-    for (uint32_t i = 0; i < node->objects_count; i++)
-        if (node->objects[i]->serial == request >> 32)
-            object = node->objects[i];
-    if (!object)
-        return THRONG_ERR_NOT_FOUND;
-    if ((uint32_t)request == UINT32_MAX)
-        return manifest_completed(node, object, result);
-    throng_unit *unit = throng_unit_find(object, (uint32_t)request);
+    throng_unit *unit = throng_unit_find(object, number);
     if (!unit || !unit->checking)
         return THRONG_ERR_NOT_FOUND;
     if (result == 0)
         throng_unit_passed(node, object, unit);
     else
         throng_unit_failed(node, object, unit, result == THRONG_ERR_TAMPERED);
-    throng_neighbours_sweep(node);
     return 0;
+}
+
+int throng_node_complete(throng_node *node, throng_time now, uint64_t request, int result)
+{
+    call_starts(node, now);
+    throng_object *object = throng_object_by_serial(node, (uint32_t)(request >> 32));
+    if (!object)
+        return THRONG_ERR_NOT_FOUND;
+    int error = (uint32_t)request == UINT32_MAX ? manifest_completed(node, object, result)
+                                                : unit_completed(node, object, (uint32_t)request, result);
+    throng_neighbours_sweep(node); /* liars */
+    return error;
 }
 
 /* --- what is known -------------------------------------------------------------------------------------- */

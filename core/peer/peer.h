@@ -87,12 +87,16 @@ typedef struct throng_object {
     uint8_t *manifest;
     uint32_t manifest_size;
     uint64_t manifest_parts[2]; /* which parts are there */
+    uint32_t manifest_from;     /* serial of who sent the first of them … */
+    bool manifest_mixed;        /* … and others sent some, too */
+    bool manifest_sole;         /* a mixed one was wrong: from now on of one neighbour at a time */
     bool manifest_known;
     bool manifest_checking;
     bool manifest_borrowed;
     uint32_t manifest_sources; /* neighbours asked for it */
     uint32_t manifest_tries, manifest_failures;
     throng_time manifest_asked_at;
+    throng_time manifest_came_at; /* the last part that was not there yet */
     throng_hashes *hashes;
     bool hashes_borrowed;
 
@@ -400,6 +404,8 @@ throng_intervals *throng_news_of(throng_node *node, const throng_link *link);
 
 /* --- the manifest --------------------------------------------------------------------------------------- */
 uint32_t throng_manifest_parts_to_ask(const throng_object *object);
+/* Forgets the parts that are there. */
+void throng_manifest_discard(throng_node *node, throng_object *object);
 /* A neighbour told what it has: the first who have something are asked for the manifest. */
 void throng_manifest_told(throng_node *node, throng_neighbour *neighbour, throng_link *link);
 void throng_manifest_tick(throng_node *node, throng_object *object);

@@ -91,12 +91,135 @@ static void chunks_out_of_order_in_one_moment_are_not_lost(void **state)
     }
 }
 
+/* ---- manifests ---- */
+
+enum { TRUE_SIZE = 1500 }; /* of the manifest that has the object's hash, in two parts, all of them 't' */
+
+static void say_part(throng_node *node, throng_time now, const throng_addr *from, uint32_t total, uint32_t part,
+                     char filled_with)
+{
+    uint8_t body[THRONG_MANIFEST_PART_SIZE], bytes[THRONG_MANIFEST_PART_SIZE + 64];
+    throng_writer w = throng_writer_on(bytes, sizeof bytes);
+    uint32_t offset = part * THRONG_MANIFEST_PART_SIZE, rest = total - offset;
+    memset(body, filled_with, sizeof body);
+    throng_manifest_part_encode(&w, &(throng_manifest_part){.object = node->objects[0]->tag,
+                                                            .total = total,
+                                                            .offset = offset,
+                                                            .bytes = body,
+                                                            .size = rest < sizeof body ? rest : sizeof body});
+    int error = hear(node, now, from, &w);
+    assert_true(error == 0 || error == THRONG_ERR_NOT_FOUND); /* a liar that is known by now is nobody */
+}
+
+static void say_all(throng_node *node, throng_time now, const throng_addr *from, uint32_t total, char filled_with)
+{
+    for (uint32_t part = 0; part * THRONG_MANIFEST_PART_SIZE < total; part++)
+        say_part(node, now, from, total, part, filled_with);
+}
+
+static bool is_true(const throng_event *event)
+{
+    if (event->manifest.size != TRUE_SIZE)
+        return false;
+    for (uint32_t i = 0; i < TRUE_SIZE; i++)
+        if (event->manifest.bytes[i] != 't')
+            return false;
+    return true;
+}
+
+/* The host's part: hashes what is there to be hashed. True once it was the true one; that stays unanswered. */
+static bool check_manifest(throng_node *node, throng_time now)
+{
+    throng_event event;
+    while (throng_node_poll_event(node, &event)) {
+        if (event.type == THRONG_EVENT_MANIFEST && is_true(&event))
+            return true;
+        if (event.type == THRONG_EVENT_MANIFEST)
+            assert_int_equal(throng_node_complete(node, now, event.request, THRONG_ERR_TAMPERED), 0);
+        assert_int_not_equal(event.type, THRONG_EVENT_STUCK);
+    }
+    return false;
+}
+
+static void manifest_of_a_total_that_a_liar_told_first_and_never_sends_is_not_waited_for(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    object_of(node, 100 * 1024);
+    throng_addr liar = friend_of(node, BEGIN, 1), honest = friend_of(node, BEGIN, 2);
+    bool found = false;
+    throng_time now = BEGIN;
+    for (; !found && now < BEGIN + 10 * THRONG_SECOND; now += ROUND_TRIP) {
+        say_part(node, now, &liar, 30 * THRONG_MANIFEST_PART_SIZE, 0, 'f'); /* the same again: no progress */
+        say_all(node, now, &honest, TRUE_SIZE, 't');
+        found = check_manifest(node, now);
+    }
+    assert_true(found);
+    assert_in_range(now, BEGIN, BEGIN + THRONG_SECOND);
+    throng_node_free(node);
+}
+
+static void who_sends_a_false_manifest_is_banned(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    object_of(node, 100 * 1024);
+    throng_addr liar = friend_of(node, BEGIN, 1), honest = friend_of(node, BEGIN, 2);
+    for (uint32_t i = 0; i < 20; i++) {
+        say_all(node, BEGIN, &liar, 100, 'f');
+        assert_false(check_manifest(node, BEGIN));
+    }
+    assert_true(throng_addr_banned(node, &liar));
+    assert_int_equal(node->stats.liars, 1);
+    say_all(node, BEGIN, &honest, TRUE_SIZE, 't');
+    assert_true(check_manifest(node, BEGIN));
+    throng_node_free(node);
+}
+
+/* One part of a liar's among an honest peer's parts proves nothing against either. From then on parts of one go
+ * together, and the liar shows itself. */
+static void false_manifest_of_several_is_nobodys_until_they_are_told_apart(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    throng_object *object = object_of(node, 100 * 1024);
+    throng_addr liar = friend_of(node, BEGIN, 1), honest = friend_of(node, BEGIN, 2);
+    say_part(node, BEGIN, &liar, TRUE_SIZE, 0, 'f');
+    say_part(node, BEGIN, &honest, TRUE_SIZE, 1, 't');
+    assert_false(check_manifest(node, BEGIN));
+    assert_int_equal(node->stats.liars, 0);
+    assert_null(object->manifest);
+    say_part(node, BEGIN, &liar, TRUE_SIZE, 0, 'f');
+    say_part(node, BEGIN, &honest, TRUE_SIZE, 1, 't'); /* not taken beside the liar's */
+    assert_false(check_manifest(node, BEGIN));
+    say_part(node, BEGIN, &liar, TRUE_SIZE, 1, 'f');
+    assert_false(check_manifest(node, BEGIN));
+    assert_true(throng_addr_banned(node, &liar));
+    assert_false(throng_addr_banned(node, &honest));
+    say_all(node, BEGIN, &honest, TRUE_SIZE, 't');
+    assert_true(check_manifest(node, BEGIN));
+    throng_node_free(node);
+}
+
+static void manifest_of_the_seeder_takes_the_place_of_what_others_told(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    object_of(node, 100 * 1024);
+    throng_addr liar = friend_of(node, BEGIN, 1), seeder = friend_of(node, BEGIN, 2);
+    throng_neighbour_find(node, &seeder)->seeder = true;
+    say_part(node, BEGIN, &liar, 30 * THRONG_MANIFEST_PART_SIZE, 0, 'f');
+    say_all(node, BEGIN, &seeder, TRUE_SIZE, 't');
+    assert_true(check_manifest(node, BEGIN));
+    throng_node_free(node);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_names_others_to_a_full_table_does_not_make_room_for_them),
         cmocka_unit_test(join_without_room_for_its_seeder_changes_nothing),
         cmocka_unit_test(chunks_out_of_order_in_one_moment_are_not_lost),
+        cmocka_unit_test(manifest_of_a_total_that_a_liar_told_first_and_never_sends_is_not_waited_for),
+        cmocka_unit_test(who_sends_a_false_manifest_is_banned),
+        cmocka_unit_test(false_manifest_of_several_is_nobodys_until_they_are_told_apart),
+        cmocka_unit_test(manifest_of_the_seeder_takes_the_place_of_what_others_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
