@@ -14,8 +14,9 @@ check:
 # The paper's pool test with real programs on emulated lines; without root or /dev/net/tun, in the simulator.
 demo: deps build
 	scripts/demo
-# The evaluation in the lab and the simulator, into docs/results/: hours, as root, alone on the machine; goes on where it
-# was interrupted. ONLY="pool fair" (sets), BUDGET=20m (begins nothing that would end later), QUICK=1, FRESH=1.
+# The evaluation in the lab and the simulator, into docs/results/: over an hour, as root, alone on the machine; goes on where it
+# was interrupted. ONLY="pool fair" (sets), BUDGET=20m (begins nothing that would end later), JOBS=1 (one after the other),
+# QUICK=1, FRESH=1.
 figures: deps build
 	/usr/bin/python3 lab/figures
 # Crowds of Chromium on emulated lines, into docs/results/browsers.jsonl: some ten minutes, as root, alone on the machine; goes

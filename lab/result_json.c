@@ -57,12 +57,13 @@ static json_t *accuracy_json(const lab_result *r)
 static json_t *emulator_json(const lab_result *r)
 {
     const lab_lateness *l = &r->lateness;
-    json_t *run = json_pack("{so so so so so sf sf sf sf sb sf sf sf sf sb}", "packets", integer(l->packets), "lost",
-                            integer(l->lost), "cut", integer(l->cut), "filtered", integer(l->filtered), "no_room",
-                            integer(l->no_room), "late_us", l->median_us, "late_p99_us", l->p99_us, "late_max_us",
-                            l->max_us, "busy", l->busy, "realtime", l->realtime ? 1 : 0, "load", r->load, "cpu_s",
-                            r->cpu_s, "loop_lag_p99_ms", lab_result_lag_ms(r, 0.99), "loop_lag_p999_ms",
-                            lab_result_lag_ms(r, 0.999), "overloaded", lab_result_is_overloaded(r) ? 1 : 0);
+    json_t *run =
+        json_pack("{so so so so so sf sf sf sf sb sf sf sf sf sf sb}", "packets", integer(l->packets), "lost",
+                  integer(l->lost), "cut", integer(l->cut), "filtered", integer(l->filtered), "no_room",
+                  integer(l->no_room), "late_us", l->median_us, "late_p99_us", l->p99_us, "late_max_us", l->max_us,
+                  "busy", l->busy, "realtime", l->realtime ? 1 : 0, "load", r->load, "cpu_s", r->cpu_s, "server_cpu_s",
+                  r->server_cpu_s, "loop_lag_p99_ms", lab_result_lag_ms(r, 0.99), "loop_lag_p999_ms",
+                  lab_result_lag_ms(r, 0.999), "overloaded", lab_result_is_overloaded(r) ? 1 : 0);
     json_t *accuracy = accuracy_json(r);
     if (run)
         json_object_update(run, accuracy);

@@ -27,10 +27,11 @@ static void print_accuracy(FILE *out, const lab_result *r)
             " lost as configured, %" PRIu64 " cut, %" PRIu64 " filtered, %" PRIu64 " for lack of room\n",
             l->packets, l->median_us / 1e3, l->p99_us / 1e3, l->max_us / 1e3, l->lost, l->cut, l->filtered, l->no_room);
     fprintf(out,
-            "machine        load %.1f; emulator's processor %.0f %% busy, %s; lab in all %.1f processor seconds; "
+            "machine        load %.1f; emulator's processor %.0f %% busy, %s; lab in all %.1f processor seconds, "
+            "server %.1f; "
             "clients' loops late by %.0f ms at p99, %.0f at p99.9\n",
-            r->load, 100 * l->busy, l->realtime ? "SCHED_FIFO" : "not real-time", r->cpu_s, lab_result_lag_ms(r, 0.99),
-            lab_result_lag_ms(r, 0.999));
+            r->load, 100 * l->busy, l->realtime ? "SCHED_FIFO" : "not real-time", r->cpu_s, r->server_cpu_s,
+            lab_result_lag_ms(r, 0.99), lab_result_lag_ms(r, 0.999));
     if (lab_result_is_overloaded(r))
         fprintf(out, "OVERLOADED     the machine was too slow for this run: its seconds say nothing of the programs\n");
 }

@@ -1,32 +1,42 @@
 """The evaluation: runs the lab and the simulator, keeps what they find in docs/results/lab-SET.jsonl, draws it and writes
-the tables. What is done already is not done again, so it may be interrupted and gone on with at any time.
+the tables. What is done already is not done again, so it may be interrupted and gone on with at any time. Runs go side by
+side as far as the processors carry them (packing.py); one that was overloaded in company is made again alone.
 
-    make figures                                everything: some hours, alone on the machine, as root
+    make figures                                everything, as root, with nothing else on the machine
     make figures QUICK=1                        fewer rates, one seed, short runs; kept in build/figures
     make figures ONLY="pool fair" BUDGET=20m    these sets; no run is begun that would end after 20 minutes
+    make figures JOBS=1                         one run after the other
     make figures FRESH=1 ONLY=pool              forgets what was measured of this set
     make figures ONLY=none                      draws and writes tables from what is there
 """
+import dataclasses
 import json
 import os
-import pathlib
 import re
+import signal
 import subprocess
 import sys
-import tempfile
 import time
 
+import jobs
+import packing
 import plots
 import runs
 import tables
+from jobs import ROOT
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 QUICK = os.environ.get("QUICK", "") not in ("", "0")
 RESULTS = ROOT / "build" / "figures" if QUICK else ROOT / "docs" / "results"
-LAB = ROOT / "build" / "lab" / "throng-lab"
-THRONG = ROOT / "build" / "throng"
 UNITS = {"s": 1, "m": 60, "h": 3600}
-NO_LAB = 77
+LOOK_S = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    names: list
+    budget_s: float = None
+    fresh: bool = False
+    most: int = None  # runs at once
 
 
 def complain(text):
@@ -34,19 +44,25 @@ def complain(text):
     sys.exit(2)
 
 
+def read_number(name, pattern, what):
+    value = os.environ.get(name, "")
+    match = re.fullmatch(pattern, value)
+    if value and not match:
+        complain("%s=%s: %s" % (name, value, what))
+    return match
+
+
 def read_options():
     only = os.environ.get("ONLY", "").replace(",", " ").split()
     if only == ["none"]:
-        return [], None, False
+        return Options([])
     for name in only:
         if name not in runs.SETS:
             complain("ONLY=%s: no such set; there are %s, and none" % (name, ", ".join(runs.SETS)))
-    budget = os.environ.get("BUDGET", "")
-    match = re.fullmatch(r"(\d+)([smh])", budget)
-    if budget and not match:
-        complain("BUDGET=%s: a number and s, m or h, as 20m" % budget)
-    return (only or list(runs.SETS), int(match[1]) * UNITS[match[2]] if match else None,
-            os.environ.get("FRESH", "") not in ("", "0"))
+    budget = read_number("BUDGET", r"(\d+)([smh])", "a number and s, m or h, as 20m")
+    most = read_number("JOBS", r"([1-9]\d?)", "a number of runs at once, from 1 to 99")
+    return Options(only or list(runs.SETS), int(budget[1]) * UNITS[budget[2]] if budget else None,
+                   os.environ.get("FRESH", "") not in ("", "0"), int(most[1]) if most else None)
 
 
 def path_of(set_name):
@@ -54,13 +70,15 @@ def path_of(set_name):
 
 
 def load(set_name):
-    """By name. A line that was cut off by an interruption is as good as none."""
+    """By name. A line that was cut off by an interruption is as good as none, and so is a run that is none any more."""
     done = {}
+    names = {one.name for one in runs.SETS[set_name](QUICK)}
     if path_of(set_name).exists():
         for line in path_of(set_name).read_text().splitlines():
             try:
                 record = json.loads(line)
-                done[record["run"]] = record
+                if record["run"] in names:
+                    done[record["run"]] = record
             except (ValueError, KeyError):
                 continue
     return done
@@ -71,42 +89,6 @@ def save(set_name, done):
     temporary = path_of(set_name).with_suffix(".tmp")
     temporary.write_text(text)
     temporary.replace(path_of(set_name))
-
-
-def command_of(one, csv):
-    program = [str(LAB), "lab/scenarios/%s.scenario" % one.scenario] if one.program == "lab" else \
-        [str(THRONG), "sim", "sim/scenarios/%s.scenario" % one.scenario]
-    command = program + ["--json", "--seed", str(one.seed)]
-    for key, value in one.keys:
-        command += ["--set", "%s=%s" % (key, value)]
-    return command + (["--csv", csv] if csv else [])
-
-
-def make(one, commit):
-    """The record of a run, or None after a line on standard error."""
-    with tempfile.TemporaryDirectory() as folder:
-        csv = os.path.join(folder, "visits.csv") if one.csv else None
-        command = command_of(one, csv)
-        began = time.monotonic()
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        if done.returncode == NO_LAB:
-            complain(done.stderr.strip().splitlines()[0])
-        if done.returncode < 0 or done.returncode == 4:
-            raise KeyboardInterrupt
-        if done.returncode != 0:
-            print("figures: exit %d: %s: %s" % (done.returncode, one.name, done.stderr.strip()[-300:]), file=sys.stderr)
-            return None
-        result = json.loads(done.stdout)
-        if one.program == "sim" and isinstance(result.get("pool"), dict):
-            result["pool"].pop("each_second", None)
-        record = {"run": one.name, "set": one.set, "program": one.program, "scenario": one.scenario,
-                  "keys": {key: str(value) for key, value in one.keys}, "seed": one.seed, "commit": commit,
-                  "took_s": round(time.monotonic() - began, 1),
-                  "command": " ".join(os.path.relpath(word, ROOT) if word.startswith("/") and "visits.csv" not in word
-                                      else word for word in command), "result": result}
-        if csv:
-            record["visits"] = pathlib.Path(csv).read_text().splitlines()
-        return record
 
 
 def is_overloaded(record):
@@ -120,43 +102,119 @@ def describe(record):
     return text + (" OVERLOADED" if is_overloaded(record) else "")
 
 
-def measure(names, budget, fresh):
+class Measuring:
+    """The runs that are to be made, those under way, and what was found."""
+
+    def __init__(self, options, commit):
+        self.options = options
+        self.commit = commit
+        self.done = {name: {} if options.fresh else load(name) for name in options.names}
+        self.todo = [one for one in runs.all_runs(options.names, QUICK)
+                     if one.name not in self.done[one.set] or is_overloaded(self.done[one.set][one.name])]
+        self.packing = packing.Packing(packing.SHARE * len(os.sched_getaffinity(0)), options.most)
+        self.jobs = []
+        self.began = time.monotonic()
+        self.finished = 0
+        self.skipped = 0
+
+    def passed(self):
+        return time.monotonic() - self.began
+
+    def minutes_left(self):
+        p = self.packing
+        return packing.expected_s(self.todo, p.running, p.room, p.most, self.passed()) / 60
+
+    def say(self, text):
+        print("figures: " + text, file=sys.stderr, flush=True)
+
+    def drop_what_would_end_late(self):
+        if self.options.budget_s is None:
+            return
+        left = self.options.budget_s - self.passed()
+        fitting = [one for one in self.todo if one.expected_s <= left]
+        self.skipped += len(self.todo) - len(fitting)
+        self.todo = fitting
+
+    def begin(self):
+        """As many as fit."""
+        self.drop_what_would_end_late()
+        while (index := self.packing.pick(self.todo, self.passed())) is not None:
+            one = self.todo.pop(index)
+            self.packing.begin(one, self.passed())
+            self.jobs.append(jobs.Job(one))
+            for job in self.jobs:
+                job.beside = max(job.beside, len(self.jobs) - 1)
+            self.say("%d done, %d under way, %d to come, %.0f minutes left: begins %s" % (
+                self.finished, len(self.jobs), len(self.todo), self.minutes_left(), one.name))
+
+    def end(self, job):
+        record, error = job.record(self.commit)
+        job.forget()
+        one = job.one
+        self.jobs.remove(job)
+        self.packing.end(one)
+        self.finished += 1
+        if not record:
+            self.say("%s: %s" % (one.name, error))
+            return
+        self.say("  %s: %s" % (describe(record), one.name))
+        self.done[one.set][one.name] = record
+        save(one.set, self.done[one.set])
+        if is_overloaded(record) and job.beside > 0:
+            self.todo.append(dataclasses.replace(one, alone=True))
+
+    def run(self):
+        self.say("%d runs, about %.0f minutes" % (len(self.todo), self.minutes_left()))
+        self.begin()
+        while self.jobs:
+            time.sleep(LOOK_S)
+            ended = [job for job in self.jobs if job.has_ended()]
+            for job in ended:
+                self.end(job)
+            if ended:
+                self.begin()
+        if self.skipped:
+            self.say("%d runs did not fit BUDGET; the same command goes on with them" % self.skipped)
+
+    def stop(self):
+        """Whatever runs ends, and leaves nothing."""
+        for job in self.jobs:
+            job.interrupt()
+        for job in self.jobs:
+            job.forget()
+
+
+def interrupt(number, frame):
+    raise KeyboardInterrupt
+
+
+def measure(options):
+    """The exit code."""
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True,
                             text=True).stdout.strip()
-    done = {name: {} if fresh else load(name) for name in names}
-    todo = [one for one in runs.all_runs(names, QUICK)
-            if one.name not in done[one.set] or is_overloaded(done[one.set][one.name])]
-    began = time.monotonic()
-    print("figures: %d runs, about %d minutes" % (len(todo), sum(one.expected_s for one in todo) / 60), file=sys.stderr)
-    skipped = 0
-    for number, one in enumerate(todo, 1):
-        passed = time.monotonic() - began
-        left = sum(later.expected_s for later in todo[number - 1:])
-        if budget is not None and passed + one.expected_s > budget:
-            skipped += 1
-            continue
-        print("figures: %d of %d, %.0f minutes left: %s" % (number, len(todo), left / 60, one.name), file=sys.stderr,
-              flush=True)
-        record = make(one, commit)
-        if record:
-            print("figures:   " + describe(record), file=sys.stderr, flush=True)
-            done[one.set][one.name] = record
-            save(one.set, done[one.set])
-    if skipped:
-        print("figures: %d runs did not fit BUDGET; the same command goes on with them" % skipped, file=sys.stderr)
+    measuring = Measuring(options, commit)
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        measuring.run()
+        return 0
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        print("figures: interrupted; the same command goes on", file=sys.stderr)
+        return 130
+    except jobs.NoLab as no_lab:
+        complain(str(no_lab))
+    finally:
+        measuring.stop()
 
 
 def main():
-    names, budget, fresh = read_options()
-    if not LAB.exists() or not THRONG.exists():
+    options = read_options()
+    if not jobs.LAB.exists() or not jobs.THRONG.exists():
         complain("build first: scripts/build")
     RESULTS.mkdir(parents=True, exist_ok=True)
-    status = 0
-    try:
-        measure(names, budget, fresh)
-    except KeyboardInterrupt:
-        print("figures: interrupted; the same command goes on", file=sys.stderr)
-        status = 130
+    status = measure(options) if options.names else 0
     records = [record for name in runs.SETS for record in load(name).values()]
     plots.draw(RESULTS, records)
     (RESULTS / "lab-tables.md").write_text(tables.write(records))

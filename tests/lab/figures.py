@@ -2,6 +2,7 @@
 
     figures.py THRONG-LAB THRONG
 """
+import dataclasses
 import os
 import pathlib
 import re
@@ -10,6 +11,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "lab" / "figures"))
+import packing
 import plots
 import runs
 import tables
@@ -57,7 +59,47 @@ check("tables without anything measured say so", "not measured" in tables.write(
 check("Jain's index of equal shares is 1, of one alone 1/n", tables.jain([2, 2]) == 1 and tables.jain([1, 0]) == 0.5)
 contested = {"result": {"line": [[0, 9], [1, 9]] + [[5, 5]] * 6 + [[9, 1], [0, 9]]}}
 check("shares are those of the seconds in which both send", tables.contested(contested) == [0.5] * 4)
-for name, value in (("ONLY", "pond"), ("BUDGET", "soon")):
+
+
+def a_run(name, need, expected_s, alone=False, program="lab"):
+    return runs.Run("pool", program, name, (), 1, expected_s, need, alone)
+
+
+def plan(todo, room, most=None):
+    """When each begins, by its scenario, if all take as long as expected; and the most that was used at once."""
+    pack = packing.Packing(room, most)
+    left, began, now, peak = list(todo), {}, 0, 0
+    while left or pack.running:
+        while (index := pack.pick(left, now)) is not None:
+            one = left.pop(index)
+            began[one.scenario] = now
+            pack.begin(one, now)
+        peak = max(peak, pack.used())
+        now, ended = min(pack.running, key=lambda entry: entry[0])
+        pack.end(ended)
+    return began, peak
+
+
+began, peak = plan([a_run("a", 0.8, 60), a_run("b", 0.8, 60), a_run("c", 0.5, 60)], 1.6)
+check("as many as the processors carry begin at once, the next when one ends", began == {"a": 0, "b": 0, "c": 60} and
+      peak <= 1.6)
+began, _ = plan([a_run("a", 0.4, 60), a_run("big", 2.4, 50), a_run("short", 0.4, 20), a_run("long", 0.4, 90)], 1.6)
+check("what needs the machine alone has it, and is overtaken by what does not delay it alone",
+      began == {"a": 0, "short": 0, "big": 60, "long": 110})
+began, _ = plan([a_run("a", 0.4, 60), a_run("still", 0.1, 50, alone=True), a_run("b", 0.4, 30)], 1.6)
+check("what is to be alone is, however little it needs", began == {"a": 0, "b": 0, "still": 60})
+began, _ = plan([a_run("a", 0.1, 60), a_run("b", 0.1, 60), a_run("c", 0.1, 60)], 1.6, 1)
+check("JOBS=1 is one after the other", sorted(began.values()) == [0, 60, 120])
+began, _ = plan([a_run("a", 0.1, 9, program="sim"), a_run("b", 0.1, 9, program="sim")], 1.6)
+check("the simulator runs once at a time", sorted(began.values()) == [0, 9])
+todo = runs.all_runs(list(runs.SETS), False)
+began, peak = plan([dataclasses.replace(one, scenario=str(i)) for i, one in enumerate(todo)], 1.6)
+check("every run of the evaluation has its turn", len(began) == len(todo))
+check("the time told is that of the plan",
+      packing.expected_s(todo[:60], [], 1.6) == max(plan([dataclasses.replace(one, scenario=str(i)) for i, one in
+                                                         enumerate(todo[:60])], 1.6)[0][str(i)] + one.expected_s
+                                                   for i, one in enumerate(todo[:60])))
+for name, value in (("ONLY", "pond"), ("BUDGET", "soon"), ("JOBS", "0")):
     done = figures(**{name: value})
     check("%s=%s is told in one line" % (name, value),
           done.returncode == 2 and done.stderr.count("\n") == 1 and value in done.stderr)
