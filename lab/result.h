@@ -71,7 +71,7 @@ typedef struct lab_result {
     lab_lateness lateness;
     uint64_t lags[LAB_LAGS]; /* of the clients' loops, by millisecond */
     uint64_t lags_count;
-    double load;  /* of the machine over the last minute, at the end */
+    double load;         /* of the machine over the last minute, at the end */
     double cpu_s;        /* of the lab itself, emulator and clients */
     double server_cpu_s; /* of all that ran in node 0; of all visitors, too, if they are BitTorrent's */
 } lab_result;
