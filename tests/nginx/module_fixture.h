@@ -17,7 +17,6 @@
 
 #include <cmocka.h>
 
-enum { PORT = 18100, PLAIN_PORT = 18101, ORIGIN_PORT = 18102, H2_PORT = 18103 };
 enum { FILM_SIZE = 100000, SMALL_SIZE = 1000, MTIME = 1600000000 };
 #define CROWD "throng on; throng_uplink 80m; throng_daemon @DIR@/board;"
 
@@ -111,7 +110,7 @@ static inline int set_up_with(void **state, const char *http, const char *server
 {
     fixture *f = calloc(1, sizeof *f);
 
-    site_init(&f->site, module, PORT);
+    site_init(&f->site, module);
     site_file(&f->site, "film", FILM_SIZE, 'f', MTIME);
     site_file(&f->site, "small", SMALL_SIZE, 's', MTIME);
     make_board(f);
@@ -124,7 +123,7 @@ static inline int set_up_with(void **state, const char *http, const char *server
 static inline int set_up(void **state)
 {
     set_up_with(state, CROWD, "location = /status { throng_status; }", "");
-    publish(*state, PORT, "/film");
+    publish(*state, site_port(SITE_MODULE), "/film");
     return 0;
 }
 
@@ -145,7 +144,7 @@ static inline uint64_t counter(const _Atomic uint64_t *c)
 static inline void get(fixture *f, const char *path, const char *headers)
 {
     throng_board_beat(&f->board, site_now());
-    site_get(f->site.port, path, headers, &got);
+    site_get(site_port(SITE_MODULE), path, headers, &got);
 }
 
 static inline void decode(throng_directions *d)

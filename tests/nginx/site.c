@@ -5,6 +5,7 @@
 #include <ftw.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DEADLINE_MS = 10000 };
+enum { DEADLINE_MS = 10000, PORTS_FROM = 20000, PORTS = 10000, PORT_TRIES = 100 };
 
 static void die(const char *what)
 {
@@ -36,13 +37,47 @@ char *site_path(const site *s, const char *name, char path[1200])
     return path;
 }
 
-void site_init(site *s, const char *module, int port)
+static bool bind_loopback(int fd, uint16_t port)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    return bind(fd, (struct sockaddr *)&in, sizeof in) == 0;
+}
+
+/* All of them are free. */
+static bool are_free(uint16_t first)
+{
+    bool free = true;
+    int fds[SITE_SERVICES];
+    for (int i = 0; i < SITE_SERVICES; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        free = free && fds[i] >= 0 && bind_loopback(fds[i], (uint16_t)(first + i));
+    }
+    for (int i = 0; i < SITE_SERVICES; i++)
+        close(fds[i]);
+    return free;
+}
+
+uint16_t site_port(site_service service)
+{
+    static uint16_t first; /* below what the system gives to clients */
+    for (int i = 0; first == 0 && i < PORT_TRIES; i++) {
+        uint16_t tried = (uint16_t)(PORTS_FROM + ((uint64_t)getpid() * 7 + site_now() / THRONG_MS) % PORTS);
+        if (are_free(tried))
+            first = tried;
+        else
+            poll(NULL, 0, 1);
+    }
+    if (first == 0)
+        die("free ports");
+    return (uint16_t)(first + service);
+}
+
+void site_init(site *s, const char *module)
 {
     char path[1200];
 
     memset(s, 0, sizeof *s);
     snprintf(s->module, sizeof s->module, "%s", module);
-    s->port = port;
     s->user = "root";
     strcpy(s->dir, "/tmp/throng-nginx-XXXXXX");
     if (mkdtemp(s->dir) == NULL || chmod(s->dir, 0755) != 0 || mkdir(site_path(s, "www", path), 0755) != 0)
@@ -84,14 +119,31 @@ void site_file(const site *s, const char *name, size_t size, char fill, long mti
         die(path);
 }
 
-/* Copies `text` with the directory in place of "@DIR@". */
+/* What a name between two @ stands for; false for any other. */
+static bool put_name(FILE *f, const site *s, const char *name, size_t size)
+{
+    if (size == 3 && memcmp(name, "DIR", size) == 0)
+        fputs(s->dir, f);
+    else if (size == 6 && memcmp(name, "ORIGIN", size) == 0)
+        fprintf(f, "127.0.0.1:%d", site_port(SITE_ORIGIN));
+    else if (size == 2 && memcmp(name, "H2", size) == 0)
+        fprintf(f, "127.0.0.1:%d", site_port(SITE_H2));
+    else
+        return false;
+    return true;
+}
+
+/* Copies `text` with what names stand for in their place. A directive may have an @ of its own. */
 static void put_text(FILE *f, const site *s, const char *text)
 {
-    const char *at;
-
-    while ((at = strstr(text, "@DIR@")) != NULL) {
-        fprintf(f, "%.*s%s", (int)(at - text), text, s->dir);
-        text = at + strlen("@DIR@");
+    for (const char *at; (at = strchr(text, '@')) != NULL;) {
+        size_t size = strcspn(at + 1, "@");
+        fwrite(text, 1, (size_t)(at - text), f);
+        text = at + 1;
+        if (text[size] == '@' && put_name(f, s, text, size))
+            text += size + 1;
+        else
+            fputc('@', f);
     }
     fputs(text, f);
 }
@@ -113,7 +165,7 @@ void site_configure(const site *s, int with_module, const char *http, const char
              "client_body_temp_path @DIR@/body; proxy_temp_path @DIR@/proxy; fastcgi_temp_path @DIR@/fastcgi;\n"
              "uwsgi_temp_path @DIR@/uwsgi; scgi_temp_path @DIR@/scgi;\n");
     put_text(f, s, http);
-    fprintf(f, "\nserver {\nlisten 127.0.0.1:%d;\nlocation / { root %s/www; }\n", s->port, s->dir);
+    fprintf(f, "\nserver {\nlisten 127.0.0.1:%d;\nlocation / { root %s/www; }\n", site_port(SITE_MODULE), s->dir);
     put_text(f, s, server);
     fputs("\n}\n", f);
     put_text(f, s, servers);
@@ -161,7 +213,7 @@ void site_start(site *s)
     int fd;
 
     s->nginx = run_nginx(s, NULL, -1);
-    while ((fd = site_connect(s->port)) < 0) {
+    while ((fd = site_connect(site_port(SITE_MODULE))) < 0) {
         int status;
         if (waitpid(s->nginx, &status, WNOHANG) == s->nginx || site_now() > deadline) {
             fprintf(stderr, "nginx did not start, see %s\n", s->dir);

@@ -13,7 +13,6 @@ typedef struct site {
     char module[1024]; /* ngx_http_throng_module.so */
     const char *user;  /* of the workers, if nginx runs as root; "root" */
     pid_t nginx;
-    int port; /* of the server with the module */
 } site;
 
 typedef struct response {
@@ -25,8 +24,14 @@ typedef struct response {
     char bytes[SITE_RESPONSE_MAX + 1];
 } response;
 
+/* What may be listened for at 127.0.0.1: by the server with the module, by an origin behind it, by one that speaks
+ * HTTP/2. */
+typedef enum site_service { SITE_MODULE, SITE_ORIGIN, SITE_H2, SITE_SERVICES } site_service;
+
+/* The port of each: free when the first was asked for, the same for as long as the program runs. */
+uint16_t site_port(site_service service);
 /* Makes the directory with an empty www/ in it. */
-void site_init(site *s, const char *module, int port);
+void site_init(site *s, const char *module);
 /* Ends nginx and removes the directory. */
 void site_free(site *s);
 /* Writes www/NAME: `size` bytes of `fill`, modified at mtime_s. */
@@ -34,7 +39,7 @@ void site_file(const site *s, const char *name, size_t size, char fill, long mti
 void site_write(const site *s, const char *name, const char *text);
 char *site_path(const site *s, const char *name, char path[1200]);
 /* Writes nginx.conf: http-wide directives, then those of the one server with the module, then whole further servers.
- * "@DIR@" stands for the directory. */
+ * "@DIR@" stands for the directory, "@ORIGIN@" and "@H2@" for address and port of those. */
 void site_configure(const site *s, int with_module, const char *http, const char *server, const char *servers);
 /* Starts nginx and waits until it answers. */
 void site_start(site *s);

@@ -14,7 +14,6 @@
 
 #include <cmocka.h>
 
-enum { PORT = 18104, ORIGIN_PORT = 18105, H2_PORT = 18106 };
 enum { PAGE_SIZE_BYTES = 20000, SMALL_SIZE = 1000, PICTURE_SIZE = 100000, OBJECT_SIZE = 345678, MTIME = 1600000000 };
 #define CROWD                                                                                                          \
     "throng on; throng_uplink 80m; throng_daemon @DIR@/board; types { image/png png; } default_type text/html;"
@@ -67,7 +66,7 @@ static void set_up_with(void **state, const char *http, const char *server, cons
 {
     fixture *f = calloc(1, sizeof *f);
 
-    site_init(&f->site, module, PORT);
+    site_init(&f->site, module);
     site_file(&f->site, "page", PAGE_SIZE_BYTES, 'p', MTIME);
     site_file(&f->site, "small", SMALL_SIZE, 's', MTIME);
     site_file(&f->site, "picture.png", PICTURE_SIZE, 'i', MTIME);
@@ -91,7 +90,7 @@ static void publish(fixture *f, const char *uri, bool page)
     char value[1024];
     struct tm tm = {0};
     throng_board_entry entry = {.chunk_size = 1024, .size = page ? OBJECT_SIZE : 0};
-    throng_board_url url = {.server = {.port = PORT},
+    throng_board_url url = {.server = {.port = site_port(SITE_MODULE)},
                             .page = page,
                             .host = "example.org",
                             .host_size = 11,
@@ -100,7 +99,8 @@ static void publish(fixture *f, const char *uri, bool page)
     throng_board_key key;
 
     assert_int_equal(throng_board_key_of(&f->board, &url, &key), 0);
-    site_get(PORT, uri, "Throng-Fetch: 5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a\r\nConnection: close\r\n", &got);
+    site_get(site_port(SITE_MODULE), uri, "Throng-Fetch: 5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a\r\nConnection: close\r\n",
+             &got);
     assert_int_equal(got.status, 200);
     memset(entry.object.bytes, page ? 0xcd : 0xab, sizeof entry.object.bytes);
     entry.validators.size = got.body_size;
@@ -137,16 +137,15 @@ static int set_up_off(void **state)
 static int set_up_origin(void **state)
 {
     set_up_with(state, CROWD "throng_browsers @DIR@/browsers nobadge;",
-                "location /origin/ { proxy_pass http://127.0.0.1:18105/; gzip on; }",
-                "server { listen 127.0.0.1:18105; throng off; root @DIR@/www; }");
+                "location /origin/ { proxy_pass http://@ORIGIN@/; gzip on; }",
+                "server { listen @ORIGIN@; throng off; root @DIR@/www; }");
     publish(*state, "/origin/page", false);
     return 0;
 }
 
 static int set_up_http2(void **state)
 {
-    set_up_with(state, CROWD "throng_browsers @DIR@/browsers;", "",
-                "server { listen 127.0.0.1:18106 http2; root @DIR@/www; }");
+    set_up_with(state, CROWD "throng_browsers @DIR@/browsers;", "", "server { listen @H2@ http2; root @DIR@/www; }");
     return 0;
 }
 
@@ -162,7 +161,7 @@ static int tear_down(void **state)
 static void get(fixture *f, const char *path, const char *headers)
 {
     throng_board_beat(&f->board, site_now());
-    site_get(PORT, path, headers, &got);
+    site_get(site_port(SITE_MODULE), path, headers, &got);
 }
 
 /* What stands in the body, from "{" to "}". */
@@ -224,7 +223,7 @@ static void crowd_navigation_gets_the_bootstrap_page_with_directions_for_a_brows
 static void crowd_navigation_on_a_connection_kept_is_followed_by_the_next(void **state)
 {
     fixture *f = *state;
-    int fd = site_connect(PORT);
+    int fd = site_connect(site_port(SITE_MODULE));
     for (int i = 0; i < 5; i++) {
         throng_board_beat(&f->board, site_now());
         site_exchange(fd, "GET /page HTTP/1.1\r\nHost: example.org\r\n" NAVIGATES "\r\n", &got);
@@ -331,7 +330,7 @@ static void crowd_http2_navigation_gets_the_bootstrap_page(void **state)
     char text[2048] = "", command[512], etag[64];
     throng_board_entry entry = {.chunk_size = 1024, .size = OBJECT_SIZE};
     throng_board_key key;
-    throng_board_url url = {.server = {.port = H2_PORT},
+    throng_board_url url = {.server = {.port = site_port(SITE_H2)},
                             .page = true,
                             .host = "example.org",
                             .host_size = 11,
@@ -346,7 +345,7 @@ static void crowd_http2_navigation_gets_the_bootstrap_page(void **state)
     snprintf(command, sizeof command,
              "curl -s -m 10 --http2-prior-knowledge -H 'Host: example.org' -H 'Sec-Fetch-Mode: navigate' "
              "-H 'Sec-Fetch-Dest: document' -w ' %%{http_version} %%{http_code}' http://127.0.0.1:%d/page",
-             H2_PORT);
+             site_port(SITE_H2));
     FILE *curl = popen(command, "r");
     assert_true(fread(text, 1, sizeof text - 1, curl) > 0);
     pclose(curl);
@@ -442,7 +441,7 @@ static void directory_that_will_not_do_is_refused_with_the_reason(void **state)
     };
     fixture f = {0};
     char text[4096];
-    site_init(&f.site, module, PORT);
+    site_init(&f.site, module);
     make_directory(&f, "browsers");
     write_file(&f, "browsers/bootstrap.html", "no place for directions");
     write_file(&f, "browsers/worker.js", "w");

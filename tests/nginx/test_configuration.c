@@ -8,14 +8,12 @@
 
 #include <cmocka.h>
 
-enum { PORT = 18104 };
-
 static const char *module;
 
 static int set_up(void **state)
 {
     site *s = calloc(1, sizeof *s);
-    site_init(s, module, PORT);
+    site_init(s, module);
     *state = s;
     return 0;
 }

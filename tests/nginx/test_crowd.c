@@ -9,7 +9,7 @@
 static int ask(void)
 {
     static const char request[] = "GET /film HTTP/1.1\r\nHost: example.org\r\nThrong: 1\r\n\r\n";
-    int fd = site_connect(PORT);
+    int fd = site_connect(site_port(SITE_MODULE));
     assert_true(fd >= 0);
     assert_int_equal(send(fd, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
     return fd;
@@ -40,11 +40,11 @@ static void crowd_of_an_object_unknown_is_held_until_it_is_published_and_then_di
     enum { MANY = 20 };
     fixture *f = *state;
     throng_board_counters *counters = throng_board_counters_of(&f->board);
-    throng_board_key key = key_of(f, PORT, "/film");
+    throng_board_key key = key_of(f, site_port(SITE_MODULE), "/film");
     throng_board_entry entry;
     int fd[MANY];
 
-    publish(f, PORT, "/film");
+    publish(f, site_port(SITE_MODULE), "/film");
     assert_int_equal(throng_board_find(&f->board, &key, &entry), 0);
     assert_int_equal(throng_board_withdraw(&f->board, &key), 0);
     throng_board_beat(&f->board, site_now());
@@ -84,7 +84,7 @@ static void crowd_of_clients_that_leave_while_held_leaves_nothing_behind(void **
     enum { ROUNDS = 5, MANY = 40 };
     fixture *f = *state;
     throng_board_counters *counters = throng_board_counters_of(&f->board);
-    throng_board_key key = key_of(f, PORT, "/film");
+    throng_board_key key = key_of(f, site_port(SITE_MODULE), "/film");
     uint64_t before = 0;
 
     /* The connections of both workers would be used up, were they not given back. */
@@ -110,7 +110,7 @@ static void crowd_of_clients_that_leave_while_held_leaves_nothing_behind(void **
 static int set_up_rush(void **state)
 {
     set_up_with(state, "throng on; throng_uplink 4m; throng_daemon @DIR@/board;", "", "");
-    publish(*state, PORT, "/film");
+    publish(*state, site_port(SITE_MODULE), "/film");
     return 0;
 }
 
@@ -122,7 +122,7 @@ static int rush_ask(int n)
     static const char capable[] = "GET /film HTTP/1.1\r\nHost: example.org\r\nThrong: 1\r\nConnection: close\r\n\r\n";
     static const char other[] = "GET /film HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n";
     const char *request = n % 4 == 0 ? capable : other;
-    int fd = site_connect(PORT);
+    int fd = site_connect(site_port(SITE_MODULE));
     assert_true(fd >= 0);
     assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
     return fd;

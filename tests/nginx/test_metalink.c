@@ -11,7 +11,7 @@ enum { LINES_MAX = 8 };
 static void serve_at(fixture *f, const throng_addr *addrs, uint32_t count)
 {
     throng_directory *directory = &f->board.directory;
-    throng_board_key key = key_of(f, PORT, "/film");
+    throng_board_key key = key_of(f, site_port(SITE_MODULE), "/film");
     throng_board_entry entry;
     uint32_t peer;
 
@@ -192,7 +192,7 @@ static void dead_daemon_or_another_version_leaves_the_answer_alone(void **state)
     fixture *f = *state;
     serve_at_many(f, 4);
     throng_board_retire(&f->board);
-    site_get(PORT, "/film", WANTS, &got);
+    site_get(site_port(SITE_MODULE), "/film", WANTS, &got);
     assert_untouched();
     site_file(&f->site, "film", FILM_SIZE, 'g', MTIME + 5);
     get(f, "/film", WANTS);
@@ -202,7 +202,7 @@ static void dead_daemon_or_another_version_leaves_the_answer_alone(void **state)
 static int set_up_calm(void **state)
 {
     set_up_with(state, "throng auto; throng_uplink 1g; throng_daemon @DIR@/board;", "", "");
-    publish(*state, PORT, "/film");
+    publish(*state, site_port(SITE_MODULE), "/film");
     return 0;
 }
 
@@ -217,7 +217,7 @@ static void calm_leaves_the_answer_alone(void **state)
 static int set_up_narrow(void **state)
 {
     set_up_with(state, "throng on; throng_uplink 400k; throng_daemon @DIR@/board;", "", "");
-    publish(*state, PORT, "/film");
+    publish(*state, site_port(SITE_MODULE), "/film");
     return 0;
 }
 
@@ -228,7 +228,7 @@ static void client_that_would_be_refused_is_sent_to_peers(void **state)
     int refused = 0;
     serve_at_many(f, 1);
     for (int i = 0; i < 200 && refused == 0; i++) {
-        int fd = site_connect(PORT);
+        int fd = site_connect(site_port(SITE_MODULE));
         char byte;
         throng_board_beat(&f->board, site_now());
         assert_true(write(fd, "GET /film HTTP/1.1\r\nHost: example.org\r\n\r\n", 41) == 41);

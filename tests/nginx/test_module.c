@@ -198,7 +198,7 @@ static void crowd_directions_on_one_connection_have_fresh_sender_ids(void **stat
     fixture *f = *state;
     throng_directions d;
     uint32_t last = 0;
-    int fd = site_connect(PORT);
+    int fd = site_connect(site_port(SITE_MODULE));
 
     for (int i = 0; i < 100; i++) {
         throng_board_beat(&f->board, site_now());
@@ -214,7 +214,7 @@ static void crowd_changed_file_is_served_whole_and_wanted(void **state)
 {
     fixture *f = *state;
     throng_want want;
-    throng_board_key key = key_of(f, PORT, "/film");
+    throng_board_key key = key_of(f, site_port(SITE_MODULE), "/film");
 
     site_file(&f->site, "film", FILM_SIZE, 'g', MTIME + 1);
     get(f, "/film", "Throng: 1\r\n");
@@ -223,7 +223,7 @@ static void crowd_changed_file_is_served_whole_and_wanted(void **state)
     assert_int_equal(throng_board_take_want(&f->board, site_now(), &want), 0);
     assert_string_equal(want.host, "example.org");
     assert_string_equal(want.uri, "/film");
-    assert_int_equal(want.server.port, PORT);
+    assert_int_equal(want.server.port, site_port(SITE_MODULE));
     assert_memory_equal(&want.key, &key, sizeof key);
 }
 
@@ -245,7 +245,7 @@ static void crowd_answers_others_ordinarily(void **state)
     assert_int_equal(got.status, 200);
     get(*state, "/none", "Throng: 1\r\n");
     assert_int_equal(got.status, 404);
-    int fd = site_connect(PORT);
+    int fd = site_connect(site_port(SITE_MODULE));
     site_exchange(fd, "HEAD /film HTTP/1.1\r\nHost: example.org\r\nThrong: 1\r\n\r\n", &got);
     assert_int_equal(got.status, 200);
     assert_string_equal(response_header(&got, "Content-Length", value), "100000");
@@ -269,7 +269,7 @@ static void crowd_tells_the_capable_that_directions_come_later_and_answers_when_
     expect(f, "/film", "Throng: 1\r\nAuthorization: Basic eDp5\r\n", 200, false);
     expect(f, "/film", "", 200, false);
     expect(f, "/small", "Throng: 1\r\n", 200, false);
-    publish(f, PORT, "/film");
+    publish(f, site_port(SITE_MODULE), "/film");
     expect(f, "/film", "Throng: again\r\n", 307, false);
 }
 
@@ -323,7 +323,7 @@ static void crowd_private_answers_are_never_shared_even_if_published(void **stat
     char value[1024];
 
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        publish(*state, PORT, paths[i]);
+        publish(*state, site_port(SITE_MODULE), paths[i]);
         get(*state, paths[i], "Throng: 1\r\n");
         assert_int_equal(got.status, 200);
         assert_int_equal(got.body_size, FILM_SIZE);
@@ -331,7 +331,7 @@ static void crowd_private_answers_are_never_shared_even_if_published(void **stat
         assert_int_equal(cookie != NULL, i == 0);
         assert_true(cookie == NULL || strstr(cookie + 1, "Set-Cookie") == NULL);
     }
-    publish(*state, PORT, "/e/film");
+    publish(*state, site_port(SITE_MODULE), "/e/film");
     get(*state, "/e/film", "Throng: 1\r\n");
     assert_int_equal(got.status, 307);
     assert_null(response_header(&got, "X-Other", value));
@@ -345,9 +345,9 @@ static int set_up_paths(void **state)
                                "proxy_cache_path @DIR@/cache keys_zone=z:1m;",
                          "root @DIR@/www; location /try/ { try_files /none /film =404; }"
                          "location /slow/ { alias @DIR@/www/; open_file_cache max=8; }"
-                         "location /cached/ { proxy_pass http://127.0.0.1:18102/; proxy_cache z;"
+                         "location /cached/ { proxy_pass http://@ORIGIN@/; proxy_cache z;"
                          " proxy_cache_valid 1h; }",
-                         "server { listen 127.0.0.1:18102; throng off; root @DIR@/www; }");
+                         "server { listen @ORIGIN@; throng off; root @DIR@/www; }");
     site_file(&((fixture *)*state)->site, "index.html", FILM_SIZE, 'i', MTIME);
     return rc;
 }
@@ -357,7 +357,7 @@ static void crowd_directions_come_by_every_way_to_a_file(void **state)
     static const char *const paths[] = {"/", "/try/any", "/slow/film", "/cached/film", "/film?with=query"};
 
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        publish(*state, PORT, paths[i]);
+        publish(*state, site_port(SITE_MODULE), paths[i]);
         get(*state, paths[i], "Throng: 1\r\n");
         assert_int_equal(got.status, 307);
         get(*state, paths[i], "");
@@ -372,8 +372,9 @@ static void crowd_cache_miss_gives_directions_and_then_whole_service(void **stat
 {
     fixture *f = *state;
 
-    publish(f, PORT, "/film"); /* the validators are those of the origin's file */
-    throng_board_key key = key_of(f, PORT, "/film"), cached = key_of(f, PORT, "/cached/film");
+    publish(f, site_port(SITE_MODULE), "/film"); /* the validators are those of the origin's file */
+    throng_board_key key = key_of(f, site_port(SITE_MODULE), "/film"),
+                     cached = key_of(f, site_port(SITE_MODULE), "/cached/film");
     throng_board_entry entry;
     assert_int_equal(throng_board_find(&f->board, &key, &entry), 0);
     assert_int_equal(throng_board_publish(&f->board, &cached, &entry), 0);
@@ -393,7 +394,7 @@ static int set_up_gzip(void **state)
 static void crowd_compressed_response_is_directed_and_counted_as_the_object(void **state)
 {
     fixture *f = *state;
-    publish(f, PORT, "/film");
+    publish(f, site_port(SITE_MODULE), "/film");
     get(f, "/film", "Throng: 1\r\nAccept-Encoding: gzip\r\n");
     assert_int_equal(got.status, 307);
     assert_int_equal(counter(&throng_board_counters_of(&f->board)->offered_bytes), FILM_SIZE);
@@ -406,7 +407,7 @@ static void crowd_token_is_for_the_real_address_behind_a_proxy(void **state)
     throng_board_secrets secrets;
     throng_addr client = throng_addr_from_ipv4(198, 51, 100, 7, 0);
 
-    publish(f, PORT, "/film");
+    publish(f, site_port(SITE_MODULE), "/film");
     get(f, "/film", "Throng: 1\r\nX-Real-IP: 198.51.100.7\r\n");
     decode(&d);
     throng_board_secrets_get(&f->board, &secrets);
@@ -425,7 +426,7 @@ static void crowd_beyond_the_reserved_share_is_refused_until_later(void **state)
     char value[1024];
     int refused = 0;
 
-    publish(f, PORT, "/film");
+    publish(f, site_port(SITE_MODULE), "/film");
     assert_int_equal(counter(&throng_board_counters_of(&f->board)->requests), 0); /* throngd's fetch is not counted */
     for (int i = 0; i < 40; i++) { /* 12.5 KB a second, of which a small file takes a little over 1 KB */
         get(f, "/small", "Connection: close\r\n");
@@ -452,7 +453,7 @@ static void daemon_silent_makes_service_ordinary(void **state)
     get(f, "/film", "Throng: 1\r\n");
     assert_int_equal(got.status, 307);
     throng_board_retire(&f->board);
-    site_get(PORT, "/film", "Throng: 1\r\n", &got);
+    site_get(site_port(SITE_MODULE), "/film", "Throng: 1\r\n", &got);
     assert_int_equal(got.status, 200);
     assert_int_equal(got.body_size, FILM_SIZE);
 }
@@ -478,11 +479,11 @@ static void board_missing_then_made_is_taken_up_and_replaced_by_a_newer(void **s
     drop_board(f);
     assert_int_equal(unlink(site_path(&f->site, "board", path)), 0);
     site_start(&f->site);
-    site_get(PORT, "/film", "Throng: 1\r\n", &got);
+    site_get(site_port(SITE_MODULE), "/film", "Throng: 1\r\n", &got);
     assert_int_equal(got.status, 200);
     for (int i = 0; i < 2; i++) {
         make_board(f);
-        publish(f, PORT, "/film");
+        publish(f, site_port(SITE_MODULE), "/film");
         await_status(f, "/film", 307, 200);
         throng_board_retire(&f->board);
         drop_board(f);
@@ -496,7 +497,7 @@ static void board_that_is_none_makes_service_ordinary(void **state)
     site_stop(&f->site);
     site_write(&f->site, "board", "not a board");
     site_start(&f->site);
-    site_get(PORT, "/film", "Throng: 1\r\n", &got);
+    site_get(site_port(SITE_MODULE), "/film", "Throng: 1\r\n", &got);
     assert_int_equal(got.status, 200);
 }
 
@@ -528,7 +529,7 @@ static int set_up_other_user(void **state)
 {
     fixture *f = calloc(1, sizeof *f);
 
-    site_init(&f->site, module, PORT);
+    site_init(&f->site, module);
     f->site.user = "nobody nogroup";
     site_file(&f->site, "film", FILM_SIZE, 'f', MTIME);
     make_board(f);
@@ -547,7 +548,7 @@ static void board_of_the_workers_group_is_used_and_any_other_is_not(void **state
 
     if (geteuid() != 0 || group == NULL)
         skip();
-    publish(f, PORT, "/film");
+    publish(f, site_port(SITE_MODULE), "/film");
     get(f, "/film", "Throng: 1\r\n");
     assert_int_equal(got.status, 200);
     assert_int_equal(chmod(site_path(&f->site, "board", path), 0660), 0);
@@ -582,7 +583,7 @@ static void auto_turns_to_crowd_under_load_and_counts_what_it_sent(void **state)
     uint64_t received = 0, requests = 0;
     throng_time deadline = site_now() + 10 * THRONG_SECOND;
 
-    publish(f, PORT, "/film");
+    publish(f, site_port(SITE_MODULE), "/film");
     get(f, "/film", "Throng: 1\r\n");
     assert_int_equal(got.status, 200);
     received += got.size;
@@ -607,18 +608,18 @@ static void auto_turns_to_crowd_under_load_and_counts_what_it_sent(void **state)
 static int set_up_origin(void **state)
 {
     return set_up_with(state, CROWD,
-                       "location /origin/ { proxy_pass http://127.0.0.1:18102/; }"
-                       "location /bare/ { proxy_pass http://127.0.0.1:18102/; proxy_hide_header ETag;"
+                       "location /origin/ { proxy_pass http://@ORIGIN@/; }"
+                       "location /bare/ { proxy_pass http://@ORIGIN@/; proxy_hide_header ETag;"
                        " proxy_hide_header Last-Modified; }",
-                       "server { listen 127.0.0.1:18102; throng off; root @DIR@/www; }");
+                       "server { listen @ORIGIN@; throng off; root @DIR@/www; }");
 }
 
 static void crowd_proxied_content_is_directed_while_current(void **state)
 {
     fixture *f = *state;
 
-    publish(f, PORT, "/origin/film");
-    int fd = site_connect(PORT);
+    publish(f, site_port(SITE_MODULE), "/origin/film");
+    int fd = site_connect(site_port(SITE_MODULE));
     for (int i = 0; i < 3; i++) { /* the connection stays in step */
         throng_board_beat(&f->board, site_now());
         site_exchange(fd, "GET /origin/film HTTP/1.1\r\nHost: example.org\r\nThrong: 1\r\n\r\n", &got);
@@ -634,14 +635,14 @@ static void crowd_proxied_content_is_directed_while_current(void **state)
 static void crowd_proxied_content_without_validators_is_served_once_stale(void **state)
 {
     fixture *f = *state;
-    publish(f, PORT, "/bare/film"); /* fresh_until 0 */
+    publish(f, site_port(SITE_MODULE), "/bare/film"); /* fresh_until 0 */
     get(f, "/bare/film", "Throng: 1\r\n");
     assert_int_equal(got.status, 200);
 }
 
 static int set_up_http2(void **state)
 {
-    return set_up_with(state, CROWD, "", "server { listen 127.0.0.1:18103 http2; root @DIR@/www; }");
+    return set_up_with(state, CROWD, "", "server { listen @H2@ http2; root @DIR@/www; }");
 }
 
 static void crowd_http2_client_gets_directions(void **state)
@@ -649,7 +650,7 @@ static void crowd_http2_client_gets_directions(void **state)
     fixture *f = *state;
     char line[2048] = "", command[256];
     throng_board_entry entry = {.chunk_size = 1024, .validators = {.size = FILM_SIZE, .last_modified_s = MTIME}};
-    throng_board_key key = key_of(f, H2_PORT, "/film");
+    throng_board_key key = key_of(f, site_port(SITE_H2), "/film");
     char etag[64];
 
     entry.validators.etag =
@@ -659,7 +660,7 @@ static void crowd_http2_client_gets_directions(void **state)
     snprintf(command, sizeof command,
              "curl -s -m 10 --http2-prior-knowledge -H 'Throng: 1' -H 'Host: example.org' -o %s/body "
              "-w '%%{http_version} %%{http_code} %%{redirect_url}' http://127.0.0.1:%d/film",
-             f->site.dir, H2_PORT);
+             f->site.dir, site_port(SITE_H2));
     FILE *curl = popen(command, "r");
     assert_non_null(fgets(line, sizeof line, curl));
     pclose(curl);
@@ -704,11 +705,11 @@ static void calm_responses_are_those_of_nginx_alone_byte_for_byte(void **state)
     static char before[REQUESTS][SITE_RESPONSE_MAX], after[SITE_RESPONSE_MAX];
     static size_t sizes[REQUESTS];
 
-    publish(f, PORT, "/film");
+    publish(f, site_port(SITE_MODULE), "/film");
     for (int with_module = 1; with_module >= 0; with_module--) {
         for (int i = 0; i < REQUESTS; i++) {
             char request[512];
-            int fd = site_connect(PORT);
+            int fd = site_connect(site_port(SITE_MODULE));
             snprintf(request, sizeof request, "%sConnection: close\r\n\r\n", requests[i]);
             throng_board_beat(&f->board, site_now());
             site_exchange(fd, request, &got);
