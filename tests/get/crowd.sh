@@ -34,19 +34,25 @@ test_crowd_of_several_serve_each_other() {
     cat out? | jq -se '(map(.uploaded) | add) >= (map(.from.peers) | add)'
 }
 
+# got2 comes from the seeder and a peer. On a machine that is busy the seeder may be done before the peer has its turn.
+gets_from_a_peer() {
+    rm -f got2
+    exits 0 "$THRONG" get --mode crowd --json -o got2 "$URL/big"
+    jq -e '.verified and .from.peers > 0' out
+}
+
 test_crowd_over_ipv6_serves_each_other() {
     HOST='[::1]'
     make_file big 1000
     start_site 10m
     await_directions big
-    "$THRONG" get --stay 600 --json -o got1 "$URL/big" >out1 2>err1 &
+    "$THRONG" get --stay 600 --mode crowd --json -o got1 "$URL/big" >out1 2>err1 &
     stay=$!
     await 30 test -e got1
-    exits 0 "$THRONG" get --mode crowd --json -o got2 "$URL/big"
+    await 30 gets_from_a_peer
     kill -INT $stay
     wait $stay
     cmp got2 www/big
-    jq -e '.verified and .from.peers > 0' out
 }
 
 metric() {
