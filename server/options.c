@@ -187,16 +187,22 @@ static int parse_origin(server_options *o, const char *text)
 /* The first line of a file that only the owner should read. */
 static int read_secret(const char *path, char *ret, size_t size)
 {
+    errno = 0; /* fgets leaves it so at the end of the file */
     FILE *file = fopen(path, "re");
     bool read = file != NULL && fgets(ret, (int)size, file) != NULL;
+    int error = errno;
+    size_t length = read ? strcspn(ret, "\r\n") : 0;
+    bool whole = length + 1 < size;
     if (file != NULL)
         fclose(file);
-    if (read)
-        ret[strcspn(ret, "\r\n")] = '\0';
-    if (read && ret[0] != '\0')
+    if (read && whole)
+        ret[length] = '\0';
+    if (read && whole && length > 0)
         return SERVER_EXIT_OK;
     server_complain("cannot read a secret from %s: %s", path,
-                    file == NULL ? strerror(errno) : "its first line is empty");
+                    error != 0 ? strerror(error)
+                    : whole    ? "its first line is empty"
+                               : "its first line is too long");
     return SERVER_EXIT_KEY;
 }
 
@@ -213,6 +219,22 @@ static int check_browsers(const parsing *p)
     }
     return p->turn_secret != NULL ? read_secret(p->turn_secret, o->turn_secret, sizeof(o->turn_secret))
                                   : SERVER_EXIT_OK;
+}
+
+/* A path or a port: anything else would be taken for port 0, which is any. */
+static bool is_socket(const char *text)
+{
+    uint32_t port;
+    return text[0] == '/' || (strspn(text, "0123456789") == strlen(text) && parse_number(text, 1, 65535, 1, &port));
+}
+
+static int check_sockets(const server_options *o)
+{
+    if (o->control != NULL && !is_socket(o->control))
+        return refuse("--control takes a path from the root on, or a port from 1 to 65535", o->control);
+    if (o->signal != NULL && o->signal[0] != '/')
+        return refuse("--signal takes a path from the root on", o->signal);
+    return SERVER_EXIT_OK;
 }
 
 static bool parse_http_peers(const char *text, prober_whom *ret)
@@ -247,7 +269,9 @@ static int check(const parsing *p)
         server_complain("--origin is missing: where does the web server answer? Such as --origin http://127.0.0.1");
         return SERVER_EXIT_USAGE;
     }
-    int code = check_browsers(p);
+    int code = check_sockets(o);
+    if (code == SERVER_EXIT_OK)
+        code = check_browsers(p);
     return code != SERVER_EXIT_OK ? code : parse_origin(o, p->origin);
 }
 

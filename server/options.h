@@ -10,7 +10,7 @@
 
 typedef struct server_options {
     const char *board;   /* path of the board to make */
-    const char *control; /* path of the local HTTP socket, or "127.0.0.1:PORT"; NULL: none */
+    const char *control; /* path of the local HTTP socket, or a port of 127.0.0.1; NULL: none */
     const char *signal;  /* path of the socket for browsers' WebSockets; NULL: no browsers */
     const char *turn;    /* URL of a TURN server for them; NULL: none */
     char turn_secret[256];

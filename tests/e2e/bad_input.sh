@@ -180,8 +180,29 @@ test_throngd_bad_values_exit_2() {
     says '--objects-max takes'
     exits 2 ./throngd --revalidate never
     says '--revalidate takes'
+    for control in run/control 99999999 0 80x ''; do
+        exits 2 ./throngd --control "$control"
+        says '--control takes a path from the root on, or a port'
+    done
+    exits 2 ./throngd --signal signal
+    says '--signal takes a path from the root on'
     exits 2 ./throngd --user nobody-of-that-name
     says "no user 'nobody-of-that-name'"
+    [ ! -e board ]
+}
+
+test_throngd_secret_that_is_none_exits_26_and_says_why() {
+    make_throngd
+    exits 26 ./throngd --turn turn:localhost --turn-secret nothing
+    says 'secret from nothing: No such file'
+    exits 26 ./throngd --turn turn:localhost --turn-secret .
+    says 'secret from .: Is a directory'
+    echo >secret
+    exits 26 ./throngd --turn turn:localhost --turn-secret secret
+    says 'its first line is empty'
+    head -c 3000 /dev/zero | tr '\0' x >secret
+    exits 26 ./throngd --turn turn:localhost --turn-secret secret
+    says 'its first line is too long'
     [ ! -e board ]
 }
 
