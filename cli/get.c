@@ -47,12 +47,21 @@ static void wipe_progress(struct get *get)
     }
 }
 
+/* One that can't be read is told as it was given, unless there may be a password in it. */
+static const char *shown_url(const throng_transfer *transfer)
+{
+    if (transfer->shown_url != NULL) {
+        return transfer->shown_url;
+    }
+    return strchr(transfer->url, '@') == NULL ? transfer->url : "URL";
+}
+
 static void tell(struct get *get, const throng_transfer *transfer)
 {
     char text[256];
     wipe_progress(get);
     if (transfer->code != THRONG_EXIT_OK) {
-        throng_complain("%s: %s", transfer->shown_url == NULL ? "URL" : transfer->shown_url, transfer->problem);
+        throng_complain("%s: %s", shown_url(transfer), transfer->problem);
     } else if (!get->options.silent && !get->options.json && isatty(STDERR_FILENO)) {
         throng_outcome_summary(transfer, text, sizeof(text));
         fprintf(stderr, "%s: %s\n", throng_sink_name(transfer->sink), text);

@@ -56,16 +56,30 @@ static void print_object(const json_t *object, const char *indent)
     }
 }
 
+/* Escaped, though without quotes: what a server says may be meant for the terminal. */
+static void print_escaped(const json_t *value)
+{
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+    size_t size = text == NULL ? 0 : strlen(text);
+    bool quoted = json_is_string(value) && size >= 2;
+    printf("%.*s", (int)(quoted ? size - 2 : size), quoted ? text + 1 : text == NULL ? "" : text);
+    free(text);
+}
+
 static void print_value(const char *name, const json_t *value, const char *indent)
 {
+    json_t *shown = json_string(name);
+    fputs(indent, stdout);
+    print_escaped(shown);
+    json_decref(shown);
     if (json_is_object(value)) {
-        printf("%s%s:\n", indent, name);
+        puts(":");
         print_object(value, "  ");
         return;
     }
-    char *text = json_is_string(value) ? strdup(json_string_value(value)) : json_dumps(value, JSON_ENCODE_ANY);
-    printf("%s%s: %s\n", indent, name, text == NULL ? "" : text);
-    free(text);
+    fputs(": ", stdout);
+    print_escaped(value);
+    putchar('\n');
 }
 
 static throng_exit print(const char *url, const uint8_t *bytes, size_t size, bool json)

@@ -232,7 +232,20 @@ test_get_unreachable_servers_exit_by_cause() {
     says 'nowhere.invalid'
     exits 7 "$THRONG" get http://127.0.0.1:1/x
     exits 3 "$THRONG" get gopher://127.0.0.1/
+    says 'gopher://127.0.0.1/: malformed URL'
     exits 3 "$THRONG" get 'http://[::1/'
+    exits 3 "$THRONG" get 'gopher://me:secret@127.0.0.1/'
+    ! grep -q secret err
+}
+
+test_status_meant_for_the_terminal_does_not_reach_it() {
+    mkdir -p www/.throng
+    printf '{"mode":"\\u001b[2Jcrowd","\\u009bx":{"uplink":8000}}' >www/.throng/status
+    start_nginx
+    exits 0 "$THRONG" status "$URL"
+    grep -qF 'mode: \u001B[2Jcrowd' out
+    grep -q '^  uplink: 8000$' out
+    ! LC_ALL=C grep -q '[^ -~]' out
 }
 
 test_get_misuse_exits_2() {
