@@ -499,8 +499,8 @@ void throng_crowd_free(throng_crowd *crowd)
     if (crowd->store != NULL && !transfer->kept) {
         throng_store_set_hashes(crowd->store, NULL);
     }
-    throng_line_leave(transfer->line, crowd->peer);
-    if (transfer->member == NULL) {
+    if (transfer->member == NULL) { /* its peer stays, and what becomes known of the line is told by it */
+        throng_line_leave(transfer->line, crowd->peer);
         throng_peer_free(crowd->peer);
     }
     if (crowd->plain_fd >= 0) {

@@ -234,6 +234,9 @@ static uint64_t sent_by_udp(void *user)
         }
     }
     throng_http_peer_stats stats;
+    if (get->member != NULL) {
+        return throng_member_uploaded(get->member);
+    }
     throng_http_peer_stats_get(get->http, &stats);
     return bytes > stats.content_bytes ? bytes - stats.content_bytes : 0;
 }
@@ -242,7 +245,7 @@ static throng_exit open_http_peer(struct get *get)
 {
     const throng_get_options *options = &get->options;
     throng_http_peer_config config;
-    if (options->stay_s == 0 || !options->peers || !options->http_peer || options->group) {
+    if (options->stay_s == 0 || !options->peers || !options->http_peer) {
         return THRONG_EXIT_OK;
     }
     throng_http_peer_config_default(&config);
@@ -272,7 +275,6 @@ static throng_exit open_all(struct get *get)
         throng_complain("out of memory");
         return THRONG_EXIT_MEMORY;
     }
-    get->member = get->options.group && get->options.peers ? throng_member_new(&get->loop, &get->options) : NULL;
     get->line = get->options.peers ? throng_line_new(&get->loop) : NULL;
     uv_timer_init(&get->loop, &get->tick);
     get->tick.data = get;
@@ -283,13 +285,17 @@ static throng_exit open_all(struct get *get)
         uv_signal_start(&get->signals[i], on_signal, numbers[i]);
     }
     get->progress = !get->options.silent && isatty(STDERR_FILENO) != 0;
-    return open_http_peer(get);
+    throng_exit code = open_http_peer(get);
+    if (code == THRONG_EXIT_OK && get->options.group && get->options.peers) {
+        get->member = throng_member_new(&get->loop, &get->options, get->http, get->line);
+    }
+    return code;
 }
 
 static void close_all(struct get *get)
 {
-    throng_line_free(get->line);
     throng_member_free(get->member);
+    throng_line_free(get->line);
     if (get->fetcher != NULL) {
         throng_fetcher_free(get->fetcher);
         uv_close((uv_handle_t *)&get->tick, NULL);

@@ -11,11 +11,13 @@
 #include "command.h"
 #include "crowd.h"
 #include "crowd_state.h"
+#include "line.h"
 
 enum {
     KEPT_MAX = 256, /* objects offered at once: two descriptors each */
     HOST_MAX = 272,
     SITE_MAX = 288,
+    SERVED_MAX = 16, /* … the latest of them by HTTP: the seeder is told of each every 1.6 s */
     NEIGHBOURS_MAX = 64,
     /* Whoever opted in gives what it has to its group, beyond tit-for-tat's tab: who asks has nothing of this object
      * to give in return. --limit-rate bounds it. */
@@ -26,6 +28,7 @@ typedef struct kept_object {
     throng_hash object;
     uint64_t url; /* 0: of no URL of the group's */
     throng_sink *sink;
+    bool http; /* served by HTTP, too */
 } kept_object;
 
 typedef struct seen_url {
@@ -37,6 +40,8 @@ struct throng_member {
     uv_loop_t *loop;
     const throng_get_options *options;
     throng_hasher *hasher;
+    throng_http_peer *http; /* NULL: nothing is served by HTTP */
+    throng_line *line;
     throng_peer *peer;
     uv_timer_t timer;
     char site[SITE_MAX]; /* "https://host:port" of the first directions; empty: none came */
@@ -318,6 +323,19 @@ static void on_store_failed(throng_peer *peer, const throng_hash *object, int er
     }
 }
 
+static void on_served(throng_peer *peer, const throng_hash *object, const uint8_t key[THRONG_KEY_SIZE],
+                      uint32_t now_unix_s, void *user)
+{
+    const throng_member *member = user;
+    (void)throng_http_peer_set_key(member->http, throng_hash_tag(object), key, now_unix_s);
+}
+
+static void on_landmarks(throng_peer *peer, const throng_landmarks *landmarks, void *user)
+{
+    const throng_member *member = user;
+    throng_line_landmarks(member->line, peer, landmarks);
+}
+
 static void on_peer_left(throng_peer *peer, void *user)
 {
     throng_member *member = user;
@@ -344,15 +362,26 @@ static int open_peer(throng_member *member, bool public_only)
                                        .stuck = on_stuck,
                                        .store_failed = on_store_failed,
                                        .found = on_found,
+                                       .served = on_served,
+                                       .landmarks = on_landmarks,
                                        .left = on_peer_left};
     config.user = member;
     int error = throng_peer_new(&member->peer, member->loop, &config);
     return error == 0 && throng_peer_group_open(member->peer, &group) < 0 ? UV_ENOMEM : error;
 }
 
+static void serve_no_more(throng_member *member, kept_object *kept)
+{
+    if (kept->http) {
+        throng_http_peer_remove(member->http, throng_hash_tag(&kept->object));
+        kept->http = false;
+    }
+}
+
 static void drop_kept(throng_member *member, size_t index)
 {
     kept_object *gone = &member->kept[index];
+    serve_no_more(member, gone);
     throng_peer_drop(member->peer, &gone->object);
     throng_peer_release(member->peer, gone->url);
     throng_sink_free(gone->sink);
@@ -398,18 +427,58 @@ void throng_member_left(throng_member *member, throng_crowd *crowd)
 
 /* ---- what is offered ---- */
 
+static bool read_verified(void *user, uint64_t offset, void *buffer, size_t size)
+{
+    return throng_store_read(user, offset, buffer, size) == 0;
+}
+
+/* By HTTP only what the server introduced us for: of what came from the group it does not know that we have it. */
+static void serve(throng_member *member, kept_object *kept, const throng_transfer *transfer)
+{
+    size_t served = 0;
+    throng_store *store = throng_sink_store(kept->sink);
+    const throng_http_object object = {
+        .tag = throng_hash_tag(&kept->object), .size = (uint64_t)transfer->size, .read = read_verified, .user = store};
+    if (member->http == NULL || member->peer == NULL || store == NULL || transfer->from_group ||
+        throng_http_peer_add(member->http, &object) != 0) {
+        return;
+    }
+    kept->http = throng_peer_serve(member->peer, &kept->object, throng_http_peer_port(member->http)) == 0;
+    if (!kept->http) {
+        throng_http_peer_remove(member->http, object.tag);
+    }
+    for (size_t i = member->kept_count; i-- > 0;) {
+        served += member->kept[i].http;
+        if (member->kept[i].http && served > SERVED_MAX) {
+            (void)throng_peer_serve(member->peer, &member->kept[i].object, 0);
+            serve_no_more(member, &member->kept[i]);
+        }
+    }
+}
+
 void throng_member_keep(throng_member *member, const throng_transfer *transfer, throng_sink *sink)
 {
     if (member->kept_count == KEPT_MAX) {
         drop_kept(member, 0);
     }
-    member->kept[member->kept_count++] =
-        (kept_object){.object = transfer->directions.object, .url = transfer->held_url, .sink = sink};
+    kept_object *kept = &member->kept[member->kept_count++];
+    *kept = (kept_object){.object = transfer->directions.object, .url = transfer->held_url, .sink = sink};
+    serve(member, kept, transfer);
+}
+
+uint64_t throng_member_uploaded(const throng_member *member)
+{
+    throng_peer_stats stats = {0};
+    if (member->peer != NULL) {
+        throng_peer_stats_get(member->peer, &stats);
+    }
+    return stats.node.content_uploaded;
 }
 
 /* ---- beginning and end ---- */
 
-throng_member *throng_member_new(uv_loop_t *loop, const throng_get_options *options)
+throng_member *throng_member_new(uv_loop_t *loop, const throng_get_options *options, throng_http_peer *http,
+                                 throng_line *line)
 {
     throng_member *member = calloc(1, sizeof(*member));
     if (member == NULL) {
@@ -417,6 +486,8 @@ throng_member *throng_member_new(uv_loop_t *loop, const throng_get_options *opti
     }
     member->loop = loop;
     member->options = options;
+    member->http = http;
+    member->line = line;
     member->seen = calloc(options->urls_count, sizeof(*member->seen));
     if (member->seen == NULL || throng_hasher_new(&member->hasher) < 0) {
         free(member->seen);
@@ -440,8 +511,10 @@ void throng_member_free(throng_member *member)
     if (member == NULL) {
         return;
     }
+    throng_line_leave(member->line, member->peer);
     throng_peer_free(member->peer);
     for (size_t i = 0; i < member->kept_count; i++) {
+        serve_no_more(member, &member->kept[i]);
         throng_sink_free(member->kept[i].sink);
     }
     throng_hasher_free(member->hasher);

@@ -12,14 +12,18 @@
 
 typedef struct throng_member throng_member;
 
-/* NULL: out of memory. */
-throng_member *throng_member_new(uv_loop_t *loop, const throng_get_options *options);
+/* `http` serves what is offered, `line` is told of landmarks; either may be NULL, both must outlive the member. NULL:
+ * out of memory. */
+throng_member *throng_member_new(uv_loop_t *loop, const throng_get_options *options, throng_http_peer *http,
+                                 throng_line *line);
 /* At once. Transfers must be closed before. */
 void throng_member_free(throng_member *member);
 /* All transfers are done: goes on serving for --stay, says goodbye, then calls back from the loop. */
 void throng_member_finish(throng_member *member, void (*on_left)(void *user), void *user);
 /* A signal: ends the stay. */
 void throng_member_interrupt(throng_member *member);
+/* Bytes of content that were given to others by UDP. */
+uint64_t throng_member_uploaded(const throng_member *member);
 
 /* Looks for the transfer's URL in the group: throng_crowd_enter with what is found, throng_plain_start if nothing is.
  * False: there is no group to ask yet. `wrong`: an object that turned out not to be what it should, or NULL. */

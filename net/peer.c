@@ -520,7 +520,10 @@ int throng_peer_serve(throng_peer *peer, const throng_hash *object, uint16_t por
     hosted *h = find(peer, object);
     if (!h || h->seeder.port == 0)
         return THRONG_ERR_NOT_FOUND;
-    throng_announce_start(&h->announce, throng_now(), &h->seeder, h->tag, port);
+    if (port == 0)
+        h->announce = (throng_announce){.port = 0};
+    else
+        throng_announce_start(&h->announce, throng_now(), &h->seeder, h->tag, port);
     if (!peer->left)
         throng_endpoint_wake(peer->endpoint);
     return 0;

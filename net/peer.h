@@ -87,8 +87,8 @@ int throng_peer_add_neighbour(throng_peer *peer, const throng_addr *addr);
 int throng_peer_supply(throng_peer *peer, const throng_hash *object, uint32_t first, uint32_t end);
 /* Chunks [first, end) come by other means: ask nobody for them; claim false lets go of them. */
 int throng_peer_claim(throng_peer *peer, const throng_hash *object, uint32_t first, uint32_t end, bool claim);
-/* All of the object is here, and is served by HTTP on this TCP port: the seeder is told so from now on, and
- * hooks.served follows. THRONG_ERR_NOT_FOUND, also for one that was not joined. */
+/* All of the object is here, and is served by HTTP on this TCP port (0: no longer): the seeder is told so from now on,
+ * and hooks.served follows. THRONG_ERR_NOT_FOUND, also for one that was not joined. */
 int throng_peer_serve(throng_peer *peer, const throng_hash *object, uint16_t port);
 /* So many bytes came by other means: they count against node.download_limit_bps. */
 void throng_peer_spend(throng_peer *peer, uint64_t bytes);

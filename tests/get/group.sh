@@ -43,6 +43,54 @@ test_group_member_finds_what_another_has_without_the_server() {
     wait $MEMBER
 }
 
+http_peers_are() {
+    [ "$(curl -s -m 5 "$URL/.throng/metrics" | sed -n 's/^throng_http_peers //p')" = "$1" ]
+}
+
+# By HTTP it serves what the server gave it directions to, and not what it found in the group.
+test_group_member_that_stays_serves_stock_clients_by_http() {
+    make_file f1 120
+    make_file f2 120
+    start_site 20m
+    await_directions f1
+    await_directions f2
+    start_member -o a1 -o a2 "$URL/f1" "$URL/f2"
+    await 30 has_lines member 2
+    await 30 http_peers_are 2
+    first=$MEMBER
+    "$THRONG" get --group --stay 600 --json -o b1 -o b2 "$URL/f1" "$URL/f2" >other 2>other.err &
+    await 30 has_lines other 2
+    same "$(found_by other)" "server group "
+    await 30 http_peers_are 3
+    for file in f1 f2; do
+        link=$(curl -s -m 5 -o /dev/null -D - -H 'Want-Digest: SHA-256' "$URL/$file" | tr -d '\r' | sed -n 's/^Link: <\(.*\)>;rel=.*/\1/p')
+        curl -s -m 5 -o got "$link"
+        cmp got "www/$file"
+    done
+    http_peers_are 3
+    kill -INT $first $!
+    wait $first
+    wait $!
+}
+
+# What became known of the line in one run is told in the next, in a group as well.
+test_group_member_measures_the_landmarks_of_the_site() {
+    make_file f1 120
+    chmod 755 "$ALL" . www
+    for try in 1 2 3 4 5 6 7 8; do
+        new_port
+        run_site 20m www --landmarks "127.0.0.1:$PORT,127.0.0.1:$PORT"
+        ! kill -0 "$NGINX" 2>/dev/null || break
+    done
+    URL=http://127.0.0.1:$PORT
+    await_directions f1
+    start_member -o a1 "$URL/f1"
+    await 30 has_lines member 1
+    kill -INT $MEMBER
+    wait $MEMBER
+    grep -q " 127.0.0.1:$PORT$" "$XDG_CACHE_HOME/throng/line" || fail "not measured: $(cat "$XDG_CACHE_HOME/throng/line")"
+}
+
 test_group_member_that_is_gone_costs_a_request_to_the_server() {
     make_file f1 120
     make_file f2 120

@@ -32,7 +32,7 @@ static int set_up(void **state)
     assert_int_equal(throng_hasher_new(&f->hasher), 0);
     f->options.urls = (const char **)(uintptr_t)&url;
     f->options.urls_count = 1;
-    f->member = throng_member_new(&f->loop, &f->options);
+    f->member = throng_member_new(&f->loop, &f->options, NULL, NULL);
     assert_non_null(f->member);
     f->transfer = (throng_transfer){.url = url, .options = &f->options, .member = f->member, .loop = &f->loop};
     f->transfer.server = throng_addr_from_ipv4(127, 0, 0, 1, 8080);
