@@ -13,6 +13,7 @@
 #include "again.h"
 #include "crowd.h"
 #include "line.h"
+#include "proof.h"
 
 /* How long a server is waited for that says 503 with Retry-After. */
 #define PATIENCE (120 * THRONG_SECOND)
@@ -80,7 +81,7 @@ static bool take_whole(throng_transfer *transfer, throng_fetch *fetch, const thr
         return take_whole_again(transfer, validator);
     }
     transfer->here_already = transfer->size >= 0 && throng_sink_finished_size(transfer->sink) == transfer->size &&
-                             !transfer->options->checksum_given;
+                             !transfer->options->checksum_given && !transfer->options->key_given;
     if (transfer->here_already) {
         return false;
     }
@@ -120,16 +121,22 @@ static bool is_throng_uri(const char *location)
     return location != NULL && strncasecmp(location, "throng:", 7) == 0;
 }
 
-/* Plain content can't be held against --key. Directions, and with them a manifest, may still come; for a stream too
- * late, since it has passed on what came by then. */
+/* Plain content is held against --key by a manifest beside it, unless directions come, and with them a manifest. For a
+ * stream that is too late: it has passed on what came by then. */
 static bool key_is_hopeless(throng_transfer *transfer, bool later)
 {
-    if (!transfer->options->key_given || (later && !throng_sink_is_stream(transfer->sink))) {
+    if (!transfer->options->key_given) {
         return false;
     }
-    throng_transfer_fail(transfer, THRONG_EXIT_UNVERIFIED,
-                         "not fetched: nothing signed with --key comes with it; without --key it comes unverified");
-    return true;
+    if (throng_sink_is_stream(transfer->sink)) {
+        throng_transfer_fail(
+            transfer, THRONG_EXIT_UNVERIFIED,
+            "not fetched: there is no crowd, and what is written as it comes can't be held against --key "
+            "before; with -o it can");
+    } else {
+        throng_proof_begin(transfer, !later);
+    }
+    return transfer->code != THRONG_EXIT_OK;
 }
 
 static bool on_headers(throng_fetch *fetch, const throng_fetch_response *response, void *user)
@@ -165,6 +172,9 @@ static throng_fetch_verdict on_body(throng_fetch *fetch, const uint8_t *bytes, s
     throng_transfer *transfer = user;
     if (!transfer->body_wanted) {
         return THRONG_FETCH_TAKEN;
+    }
+    if (throng_proof_awaited(transfer)) {
+        return THRONG_FETCH_PAUSE;
     }
     size_t skipped = transfer->skip < size ? (size_t)transfer->skip : size;
     transfer->skip -= skipped;

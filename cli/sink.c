@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/manifest_make.h>
 #include <openssl/evp.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -393,6 +394,20 @@ throng_exit throng_sink_digest(throng_sink *sink, throng_hash *ret)
     EVP_DigestFinal_ex(digest, ret->bytes, NULL);
     EVP_MD_CTX_free(digest);
     return THRONG_EXIT_OK;
+}
+
+throng_exit throng_sink_covered(throng_sink *sink, const throng_manifest *manifest)
+{
+    int fd = open(sink->part, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return fail(sink, THRONG_EXIT_READ, "cannot read back: %s", strerror(errno));
+    }
+    int error = throng_manifest_covers(manifest, fd);
+    close(fd);
+    if (error == THRONG_ERR_TAMPERED || error == THRONG_DISK_ERR_CHANGED) {
+        return fail(sink, THRONG_EXIT_CHECKSUM, "the content is not what was signed with --key");
+    }
+    return error == 0 ? THRONG_EXIT_OK : fail_disk(sink, error);
 }
 
 throng_exit throng_sink_commit(throng_sink *sink, bool verified)

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <throng/manifest.h>
 
 typedef struct throng_sink throng_sink;
 
@@ -54,6 +55,8 @@ throng_exit throng_sink_pass_on(throng_sink *sink, uint64_t end);
 
 /* SHA-256 of the whole: of the file, or of all that was passed on. */
 throng_exit throng_sink_digest(throng_sink *sink, throng_hash *ret);
+/* Whether all that is here is what the manifest has the hashes of. THRONG_EXIT_CHECKSUM: it is not. Not of a stream. */
+throng_exit throng_sink_covered(throng_sink *sink, const throng_manifest *manifest);
 /* It is whole: the file gets its name. verified: every unit must be. The store can still be read. */
 throng_exit throng_sink_commit(throng_sink *sink, bool verified);
 /* It will not be whole. keep: leave what is there for -C. Returns the name of what is left, NULL if nothing is. */

@@ -9,6 +9,7 @@
 #include "command.h"
 #include "crowd.h"
 #include "member.h"
+#include "proof.h"
 
 throng_time throng_transfer_now(const throng_transfer *transfer)
 {
@@ -151,9 +152,10 @@ void throng_transfer_complete(throng_transfer *transfer, uint64_t size)
     }
     if (transfer->options->key_given && !transfer->units_verified) {
         transfer->verified = false;
-        throng_transfer_fail(transfer, THRONG_EXIT_UNVERIFIED,
-                             "all of it came, but nothing signed with --key to hold it against");
-        return;
+        if (!throng_proof_holds(transfer, size)) {
+            return;
+        }
+        transfer->verified = true;
     }
     throng_exit code = throng_sink_commit(transfer->sink, transfer->units_verified);
     if (code != THRONG_EXIT_OK) {
@@ -236,6 +238,7 @@ static void on_closed(uv_handle_t *handle)
 void throng_transfer_close(throng_transfer *transfer)
 {
     drop_fetch(transfer);
+    throng_proof_end(transfer);
     throng_crowd_free(transfer->crowd);
     transfer->crowd = NULL;
     if (transfer->kept) {

@@ -13,6 +13,7 @@ typedef struct throng_transfer throng_transfer;
 typedef struct throng_crowd throng_crowd;   /* crowd.h */
 typedef struct throng_member throng_member; /* member.h */
 typedef struct throng_line throng_line;     /* line.h */
+typedef struct throng_proof throng_proof;   /* proof.h */
 
 /* What came from whom: bytes of the object. */
 typedef struct throng_shares {
@@ -57,6 +58,7 @@ struct throng_transfer {
     throng_crowd *crowd;    /* NULL when in none */
     throng_member *member;  /* of a peer group, by whose peer crowds are joined; NULL: each by one of its own */
     throng_line *line;      /* what is known of ours; NULL: nothing */
+    throng_proof *proof;    /* of plain content, for --key; NULL: none was asked for */
     uv_timer_t timer;
     throng_again again;
     int open_handles;

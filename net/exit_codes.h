@@ -21,7 +21,7 @@
     X(TLS, 35, "TLS failed: the connection is not to be trusted")                                                      \
     X(REDIRECTS, 47, "too many redirects")                                                                             \
     X(MISSING, 78, "the FTP server has no such file")                                                                  \
-    X(CHECKSUM, 90, "the content does not match --checksum")                                                           \
+    X(CHECKSUM, 90, "the content does not match --checksum, or what --key signed")                                     \
     X(UNVERIFIED, 91, "a manifest is wrong, expired or by another key, or verification was asked and is impossible")   \
     X(IN_USE, 92, "the address, port or output is in use by another program")                                          \
     X(PROGRAM, 93, "a program that is needed is missing or failed")                                                    \

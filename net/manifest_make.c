@@ -240,6 +240,27 @@ int throng_manifest_make_from_memory(throng_signed_manifest *ret, const uint8_t 
     return make(ret, -1, object, size, options, signer);
 }
 
+int throng_manifest_covers(const throng_manifest *manifest, int fd)
+{
+    throng_manifest_maker *maker;
+    throng_manifest_options options;
+    const throng_geometry *g = &manifest->geometry;
+    throng_manifest_options_default(&options);
+    options.chunk_size = g->chunk_size;
+    int error = throng_manifest_maker_new(&maker, g->size, &options);
+    if (error < 0)
+        return error;
+    error = add_file(maker, fd);
+    if (error == 0 && !throng_hashes_list(maker->hashes))
+        error = hash_pages(maker);
+    const uint8_t *list = throng_hashes_list(maker->hashes);
+    if (error == 0 && g->list_hashes > 0 &&
+        (!list || memcmp(list, manifest->hashes, (size_t)g->list_hashes * THRONG_HASH_SIZE) != 0))
+        error = THRONG_ERR_TAMPERED;
+    throng_manifest_maker_free(maker);
+    return error;
+}
+
 void throng_signed_manifest_clear(throng_signed_manifest *manifest)
 {
     free(manifest->bytes);

@@ -60,6 +60,10 @@ void throng_manifest_maker_free(throng_manifest_maker *maker);
 /* Frees what it points to, not itself. Safe on one that is all zero. */
 void throng_signed_manifest_clear(throng_signed_manifest *manifest);
 
+/* Are the first geometry.size bytes of `fd` what this manifest has the hashes of? 0, THRONG_ERR_TAMPERED, or what
+ * throng_manifest_make may say. */
+int throng_manifest_covers(const throng_manifest *manifest, int fd);
+
 /* Is this the manifest that `id` names, by whoever should have signed it, and still good? In this order:
  * THRONG_ERR_TAMPERED (its hash is not `id`; NULL: any), THRONG_ERR_MALFORMED or _VERSION, THRONG_ERR_WRONG_KEY (not
  * signed with `pinned_key`; NULL: any key), THRONG_ERR_BAD_SIGNATURE, THRONG_ERR_EXPIRED. `ret` may be NULL; it points

@@ -284,6 +284,66 @@ test_get_key_when_a_manifest_may_come_later_waits_for_it_but_not_on_stdout() {
     absent got
 }
 
+# sign NAME: NAME.manifest beside it, as a site may publish it; sets KEY.
+sign() {
+    rm -f key
+    KEY=$("$THRONG" keygen -o key)
+    "$THRONG" manifest --sign key -o "www/$1.manifest" "www/$1" >made
+}
+
+test_get_key_from_a_calm_site_with_a_manifest_beside_the_file_is_verified() {
+    # More hashes than a manifest holds: their pages are made of the content.
+    make_file big 40000
+    sign big
+    start_nginx
+    exits 0 "$THRONG" get --json --key "$KEY" -o got "$URL/big?from=here#there"
+    cmp got www/big
+    jq -e '.verified and .from.origin == .bytes' out
+    : >www/empty
+    sign empty
+    exits 0 "$THRONG" get --json --key "$KEY" -o none "$URL/empty"
+    jq -e '.verified' out
+    # Here already, but who knows what it is: held against it as well.
+    echo other >none
+    exits 0 "$THRONG" get -C --key "$KEY" -o none "$URL/empty"
+    [ ! -s none ]
+}
+
+test_get_key_of_other_content_than_was_signed_exits_90_and_leaves_nothing() {
+    make_file big 300
+    sign big
+    printf x | dd of=www/big bs=1 seek=200000 conv=notrunc 2>dd
+    echo old >got
+    start_nginx
+    exits 90 "$THRONG" get --json --key "$KEY" -o got "$URL/big"
+    says 'not what was signed with --key'
+    same "$(cat got)" old
+    absent got.part got.part.state
+    jq -e '.verified == false' out
+    # Of another size, signed as well.
+    head -c 1000 www/big >www/other
+    mv www/big.manifest www/other.manifest
+    exits 90 "$THRONG" get --key "$KEY" -o got "$URL/other"
+    same "$(cat got)" old
+}
+
+test_get_key_with_a_manifest_that_is_none_or_by_another_key_exits_91() {
+    make_file big 300
+    sign big
+    start_nginx
+    exits 91 "$THRONG" get --key "$(printf %064d 7)" -o got "$URL/big"
+    says 'another key'
+    head -c 100000 /dev/zero >www/big.manifest
+    exits 91 "$THRONG" get --key "$KEY" -o got "$URL/big"
+    says 'nothing signed with --key'
+    echo no >www/big.manifest
+    exits 91 "$THRONG" get --key "$KEY" -o got "$URL/big"
+    says 'not a manifest'
+    absent got got.part got.part.state
+    exits 91 "$THRONG" get --key "$KEY" "$URL/big"
+    [ ! -s out ]
+}
+
 test_manifest_at_a_url_is_fetched_over_http_shown_and_verified() {
     make_file big 300
     "$THRONG" keygen -o key >public
