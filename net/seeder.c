@@ -293,6 +293,11 @@ void throng_seeder_probed(throng_seeder *seeder, const throng_seed_probe *probe,
     throng_seed_probed(seeder->seed, throng_now(), probe, good);
 }
 
+void throng_seeder_doubt(throng_seeder *seeder, throng_tag object, uint16_t mark)
+{
+    throng_seed_doubt(seeder->seed, throng_now(), object, mark);
+}
+
 void throng_seeder_stats_get(const throng_seeder *seeder, throng_seeder_stats *ret)
 {
     throng_seed_stats_get(seeder->seed, &ret->seed);

@@ -71,6 +71,8 @@ typedef struct throng_seeder_probe {
 } throng_seeder_probe;
 bool throng_seeder_poll_probe(throng_seeder *seeder, throng_seeder_probe *ret);
 void throng_seeder_probed(throng_seeder *seeder, const throng_seed_probe *probe, bool good);
+/* throng_seed_doubt. */
+void throng_seeder_doubt(throng_seeder *seeder, throng_tag object, uint16_t mark);
 
 /* The same of browsers: their numbers. */
 uint32_t throng_seeder_browsers(throng_seeder *seeder, const throng_hash *object, uint64_t *ret, uint32_t max);

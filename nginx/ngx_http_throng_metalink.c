@@ -10,7 +10,7 @@
 #include <throng/http_path.h>
 
 enum {
-    NGX_HTTP_THRONG_LINKS = 4,
+    NGX_HTTP_THRONG_LINKS = THRONG_BOARD_MARKS,
     NGX_HTTP_THRONG_LINKS_PICKED = 16, /* to choose those from */
     NGX_HTTP_THRONG_LINKS_SIZE = 300,  /* bytes of all header lines but the digest */
     NGX_HTTP_THRONG_URL_MAX = sizeof("http://[]:65535") + NGX_INET6_ADDRSTRLEN + THRONG_HTTP_PATH_SIZE,
@@ -20,7 +20,10 @@ typedef struct {
     ngx_uint_t count;
     size_t size; /* of their header lines */
     ngx_str_t urls[NGX_HTTP_THRONG_LINKS];
+    uint16_t marks[NGX_HTTP_THRONG_LINKS]; /* of the peers there; 0: none */
     throng_addr client;
+    ngx_uint_t returns;                     /* it was sent elsewhere a moment ago, */
+    uint16_t before[NGX_HTTP_THRONG_LINKS]; /* to these */
 } ngx_http_throng_links_t;
 
 /* True for an element of Want-Digest that names SHA-256 and does not refuse it. */
@@ -122,36 +125,74 @@ static ngx_int_t ngx_http_throng_link_url(ngx_http_request_t *r, throng_board_se
     return NGX_OK;
 }
 
+/* Whether the client came back from this peer. */
+static ngx_uint_t ngx_http_throng_link_was_named(ngx_http_throng_links_t *links, uint16_t mark)
+{
+    ngx_uint_t i;
+
+    for (i = 0; links->returns && i < NGX_HTTP_THRONG_LINKS; i++) {
+        if (links->before[i] == mark) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* What a Link line takes besides the URL. */
 #define NGX_HTTP_THRONG_LINK_REST (sizeof("Link: <>;rel=duplicate;pri=1" CRLF) - 1)
 
-static ngx_int_t ngx_http_throng_links(ngx_http_request_t *r, ngx_http_throng_board_t *tb, throng_board_entry *entry,
-                                       ngx_http_throng_links_t *ret)
+/* `all`: those as well that the client came back from. */
+static ngx_int_t ngx_http_throng_fill_links(ngx_http_request_t *r, ngx_http_throng_board_t *tb,
+                                            throng_board_entry *entry, throng_addr *peers, uint32_t count,
+                                            ngx_uint_t all, ngx_http_throng_links_t *ret)
 {
-    throng_addr *client = &ret->client, peers[NGX_HTTP_THRONG_LINKS_PICKED];
     throng_board_secrets secrets;
-    uint32_t i, count;
+    uint16_t mark;
+    uint32_t i;
 
-    if (ngx_http_throng_addr(client, r->connection->sockaddr) != NGX_OK) {
-        return NGX_DECLINED;
-    }
-    count = ngx_http_throng_pick(r, tb, client, entry->http_holders - 1, throng_hash_tag(&entry->object),
-                                 1U << throng_peer_kind_of(client), peers, NGX_HTTP_THRONG_LINKS_PICKED);
     throng_board_secrets_get(&tb->board, &secrets);
     for (i = 0; i < count && ret->count < NGX_HTTP_THRONG_LINKS; i++) {
-        if (!ngx_http_throng_link_fits(peers, i, client)) {
+        mark = throng_http_mark(secrets.token_key, &peers[i]);
+        if (!ngx_http_throng_link_fits(peers, i, &ret->client) || (!all && ngx_http_throng_link_was_named(ret, mark))) {
             continue;
         }
-        if (ngx_http_throng_link_url(r, &secrets, client, entry, &peers[i], &ret->urls[ret->count]) != NGX_OK) {
+        if (ngx_http_throng_link_url(r, &secrets, &ret->client, entry, &peers[i], &ret->urls[ret->count]) != NGX_OK) {
             return NGX_ERROR;
         }
         ret->size += ret->urls[ret->count].len + NGX_HTTP_THRONG_LINK_REST;
         if (ret->size > NGX_HTTP_THRONG_LINKS_SIZE) {
             break;
         }
-        ret->count++;
+        ret->marks[ret->count++] = mark;
     }
-    return ret->count > 0 ? NGX_OK : NGX_DECLINED;
+    return NGX_OK;
+}
+
+/* Who came back is told of others; of the same only when there is nothing else for it. */
+static ngx_int_t ngx_http_throng_links(ngx_http_request_t *r, ngx_http_throng_board_t *tb, throng_board_entry *entry,
+                                       ngx_uint_t refused, ngx_http_throng_links_t *ret)
+{
+    throng_addr *client = &ret->client, peers[NGX_HTTP_THRONG_LINKS_PICKED];
+    throng_tag tag = throng_hash_tag(&entry->object);
+    uint32_t count;
+
+    if (ngx_http_throng_addr(client, r->connection->sockaddr) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+    count = ngx_http_throng_pick(r, tb, client, entry->http_holders - 1, tag, 1U << throng_peer_kind_of(client), peers,
+                                 NGX_HTTP_THRONG_LINKS_PICKED);
+    if (count == 0) {
+        return NGX_DECLINED;
+    }
+    ret->returns = throng_board_returns(&tb->board, ngx_http_throng_now(), tag, client->ip, ret->before);
+    if (ngx_http_throng_fill_links(r, tb, entry, peers, count, 0, ret) != NGX_OK ||
+        (ret->count == 0 && refused && ngx_http_throng_fill_links(r, tb, entry, peers, count, 1, ret) != NGX_OK)) {
+        return NGX_ERROR;
+    }
+    if (!ret->returns) {
+        throng_board_named(&tb->board, tag, client->ip, ret->marks);
+    }
+    return ret->count > 0 || ret->returns ? NGX_OK : NGX_DECLINED;
 }
 
 static ngx_int_t ngx_http_throng_add_digest(ngx_http_request_t *r, throng_board_entry *entry)
@@ -222,14 +263,12 @@ ngx_int_t ngx_http_throng_metalink(ngx_http_request_t *r, ngx_http_throng_ctx_t 
         (void)ngx_http_throng_want(r, tb);
         return NGX_DECLINED;
     }
-    links.count = 0;
-    links.size = 0;
-    rc = entry.http_holders != 0 ? ngx_http_throng_links(r, tb, &entry, &links) : NGX_DECLINED;
+    ngx_memzero(&links, sizeof(links));
+    rc = entry.http_holders != 0 ? ngx_http_throng_links(r, tb, &entry, refused, &links) : NGX_DECLINED;
     if (rc != NGX_OK) {
         return rc;
     }
-    instead = refused || (links.count > 1 && !throng_board_returns(&tb->board, ngx_http_throng_now(),
-                                                                   throng_hash_tag(&entry.object), links.client.ip));
+    instead = links.count > 0 && (refused || (links.count > 1 && !links.returns));
     rc = instead ? ngx_http_throng_metalink_instead(r, &links) : ngx_http_throng_metalink_beside(r);
     if (rc != NGX_OK || ngx_http_throng_add_links(r, &links, instead) != NGX_OK ||
         ngx_http_throng_add_digest(r, &entry) != NGX_OK) {

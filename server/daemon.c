@@ -27,7 +27,8 @@
 enum {
     CATALOG_EVERY = 2,         /* looks: 40 ms */
     KEYS_EVERY = BUDGET_SLOTS, /* looks: 1 s */
-    OBJECT_SIZE_MIN = 2048,    /* below it directions and a join cost more than the object; a page takes it along */
+    DOUBTS_A_LOOK = 64,
+    OBJECT_SIZE_MIN = 2048, /* below it directions and a join cost more than the object; a page takes it along */
 };
 /* A swarm key is replaced while there are still so many nonces of ours, and so many ids for clients, under it. */
 #define KEY_LEFT_MIN ((uint64_t)1 << 30)
@@ -154,6 +155,14 @@ static void on_join(void *user, const throng_hash *led_to, throng_tag joined)
     catalog_learn(d->objects, led_to, joined);
 }
 
+static void mind_doubts(daemon_state *d)
+{
+    throng_tag object;
+    uint16_t mark;
+    for (int i = 0; i < DOUBTS_A_LOOK && throng_board_take_doubt(&d->file.board, &object, &mark); i++)
+        throng_seeder_doubt(d->seeder, object, mark);
+}
+
 static void on_look(uv_timer_t *timer)
 {
     daemon_state *d = timer->data;
@@ -167,6 +176,7 @@ static void on_look(uv_timer_t *timer)
     if (d->near != NULL && d->looks % KEYS_EVERY == 0)
         networks_look(d->near);
     mind_browsers(d);
+    mind_doubts(d);
     prober_tick(d->probing, now);
     d->looks++;
 }
@@ -220,6 +230,8 @@ static void snapshot(metrics *ret, void *user)
     ret->http_peers = stats.seed.http_peers;
     ret->probes = stats.seed.probes;
     ret->probes_failed = stats.seed.probes_failed;
+    ret->http_doubts = stats.seed.doubts;
+    ret->http_shunned = stats.seed.shunned;
     ret->metalinks = atomic_load(&counters->metalinks);
     ret->metalinks_instead = atomic_load(&counters->metalinks_instead);
     ret->stun_answered = stats.stun.answered;

@@ -86,6 +86,8 @@ typedef enum metrics_failure {
     X(metalinks_instead, "throng_metalinks_total", "body=\"none\"", "")                                                \
     X(probes, "throng_http_probes_total", "", "Looks at what peers serve by HTTP.")                                    \
     X(probes_failed, "throng_http_probes_failed_total", "", "Probes that did not bring what they should.")             \
+    X(http_doubts, "throng_http_doubts_total", "", "Peers that clients had been sent to who came back.")               \
+    X(http_shunned, "throng_http_shunned_total", "", "Peers no longer named for that.")                                \
     X(stun_answered, "throng_stun_requests_total", "result=\"answered\"", "STUN Binding requests.")                    \
     X(stun_dropped, "throng_stun_requests_total", "result=\"dropped\"", "")                                            \
     X(fetches, "throng_origin_fetches_total", "result=\"fetched\"", "Requests to the origin, by result.")              \

@@ -1,5 +1,6 @@
 #include "prober.h"
 
+#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ struct prober {
     throng_fetcher *fetcher;
     prober_whom whom;
     throng_time next; /* when another may begin */
+    char user_agent[64];
     probe probes[PROBES_MAX];
 };
 
@@ -30,6 +32,8 @@ int prober_new(prober **ret, uv_loop_t *loop, throng_seeder *seeder, prober_whom
         return THRONG_ERR_NO_MEMORY;
     throng_fetcher_config_default(&config);
     config.connections_max = PROBES_MAX;
+    config.user_agent = p->user_agent;
+    snprintf(p->user_agent, sizeof(p->user_agent), "curl/%s", curl_version_info(CURLVERSION_NOW)->version);
     int error = throng_fetcher_new(&p->fetcher, loop, &config);
     if (error != 0) {
         free(p);
@@ -53,25 +57,28 @@ static bool on_headers(throng_fetch *fetch, const throng_fetch_response *respons
 {
     probe *one = user;
     const throng_seed_probe *asked = &one->asked.asked;
-    one->good = response->status == 206 && response->ranged && response->range_first == asked->offset &&
-                response->object_size == (int64_t)asked->object_size &&
-                response->content_length == (int64_t)asked->size;
+    bool part = response->status == 206 && response->ranged && response->range_first == asked->offset;
+    bool whole = response->status == 200 && asked->offset == 0;
+    one->good = (part || whole) && response->object_size == (int64_t)asked->object_size &&
+                response->content_length == (int64_t)(asked->object_size - asked->offset);
     return one->good;
 }
 
 static throng_fetch_verdict on_body(throng_fetch *fetch, const uint8_t *bytes, size_t size, void *user)
 {
     probe *one = user;
-    one->good = one->good && size <= one->asked.asked.size - one->got &&
-                memcmp(one->asked.expected + one->got, bytes, size) == 0;
-    one->got += one->good ? (uint32_t)size : 0;
-    return one->good ? THRONG_FETCH_TAKEN : THRONG_FETCH_ABANDON;
+    uint32_t left = one->asked.asked.size - one->got;
+    uint32_t taken = size < left ? (uint32_t)size : left;
+    one->good = one->good && memcmp(one->asked.expected + one->got, bytes, taken) == 0;
+    one->got += one->good ? taken : 0;
+    return one->good && one->got < one->asked.asked.size ? THRONG_FETCH_TAKEN : THRONG_FETCH_ABANDON;
 }
 
 static void on_done(throng_fetch *fetch, int error, void *user)
 {
     probe *one = user;
-    bool good = error == 0 && one->good && one->got == one->asked.asked.size;
+    bool over = error == 0 || error == THRONG_FETCH_ERR_ABANDONED;
+    bool good = over && one->good && one->got == one->asked.asked.size;
     one->fetch = NULL;
     throng_seeder_probed(one->prober->seeder, &one->asked.asked, good);
 }
@@ -79,16 +86,13 @@ static void on_done(throng_fetch *fetch, int error, void *user)
 static void begin(prober *p, probe *one)
 {
     char where[THRONG_ADDR_TEXT_MAX], url[128];
-    static const char *const headers[] = {"Connection: close", NULL};
     const throng_seed_probe *asked = &one->asked.asked;
     throng_fetch_request request;
     throng_addr_text(&asked->addr, where);
     snprintf(url, sizeof(url), "http://%s%s", where, asked->path);
     throng_fetch_request_default(&request);
     request.url = url;
-    request.headers = headers;
     request.range_first = asked->offset;
-    request.range_end = asked->offset + asked->size;
     request.connect_timeout_ms = request.total_timeout_ms = PROBE_MS;
     request.callbacks = (throng_fetch_callbacks){.on_headers = on_headers, .on_body = on_body, .on_done = on_done};
     request.user = one;

@@ -2,9 +2,11 @@
  * for, and tells it what came of it (throng_seed_poll_probe).
  *
  * Nobody can be made a target by it: a probe goes only to the address that the peer's own datagrams came from, to ports
- * from 1,024 on, follows no redirect, asks for 256 bytes, and ends within PROBE_TIME. At most PROBES_MAX run at once,
- * and PROBES_A_SECOND begin in a second. Private addresses are left alone unless the owner serves a private network:
- * behind a gateway that shows itself for everybody, they would be the gateway's. */
+ * from 1,024 on, follows no redirect, reads 64 KiB, and ends within PROBE_MS: who can't give so much by then is too
+ * slow, or too busy, to be named. At most PROBES_MAX run at once, and PROBES_A_SECOND begin in a second. A request
+ * looks like those of clients (curl's): from somewhere on, to the end, and broken off. Private addresses are left alone
+ * unless the owner serves a private network: behind a gateway that shows itself for everybody, they would be the
+ * gateway's. */
 #ifndef SERVER_PROBER_H
 #define SERVER_PROBER_H
 

@@ -137,6 +137,8 @@ static void reset_load(board_header *head)
         board_put(&head->recent_wants[i], 0);
     for (size_t i = 0; i < BOARD_RETURNS; i++)
         board_put(&head->returns[i], 0);
+    for (size_t i = 0; i < BOARD_DOUBTS; i++)
+        board_put(&head->doubts[i], 0);
 }
 
 int throng_board_adopt(throng_board *ret, void *memory, size_t size, const throng_board_limits *limits)

@@ -15,6 +15,7 @@ enum {
     BOARD_INDEX_WAYS = BOARD_LINE / 8, /* a bucket of the index is one cache line */
     BOARD_RECENT_WANTS = 1024,
     BOARD_RETURNS = 4096,
+    BOARD_DOUBTS = 1024,
     BOARD_SEQLOCK_TRIES = 256,
 };
 
@@ -50,6 +51,9 @@ typedef struct board_header {
     _Alignas(BOARD_LINE) board_word want_cursor;
     board_word recent_wants[BOARD_RECENT_WANTS]; /* u32 of the key | u32 milliseconds */
     board_word returns[BOARD_RETURNS];           /* u32 of a hash of client and object | u32 milliseconds */
+    board_word named[BOARD_RETURNS];             /* 4 u16 marks of the peers that it was sent to; bit 15: told on */
+    board_word doubt_cursor;
+    board_word doubts[BOARD_DOUBTS]; /* u48 of the object's tag | u16 mark of a peer; 0: none */
 } board_header;
 
 enum { BOARD_ID_SHIFT = 40 };

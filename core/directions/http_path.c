@@ -34,6 +34,16 @@ void throng_http_key(uint8_t ret[THRONG_KEY_SIZE], const uint8_t token_key[THRON
     }
 }
 
+uint16_t throng_http_mark(const uint8_t token_key[THRONG_KEY_SIZE], const throng_addr *peer)
+{
+    uint8_t bytes[19];
+    throng_writer w = throng_writer_on(bytes, sizeof bytes);
+    throng_write_u8(&w, 'M'); /* and of another length than a key's */
+    throng_write_bytes(&w, peer->ip, sizeof peer->ip);
+    throng_write_u16(&w, peer->port);
+    return (uint16_t)(1 + throng_siphash(token_key, bytes, sizeof bytes) % 0x7fff);
+}
+
 static uint64_t path_mac(const uint8_t key[THRONG_KEY_SIZE], throng_tag object, uint16_t step, const uint8_t ip[16])
 {
     uint8_t bytes[26];

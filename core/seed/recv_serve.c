@@ -15,11 +15,14 @@ enum {
     FAILURES_MAX = 6, /* of which each doubles the time until it is tried again */
 };
 
-#define HTTP_AGAIN (60 * THRONG_SECOND)    /* a peer that is named is probed so often */
+#define HTTP_AGAIN (60 * THRONG_SECOND)    /* a peer that is named is probed so often in the mean, at random */
 #define HTTP_RETRY (10 * THRONG_SECOND)    /* after a failure, doubled with each one more */
 #define HTTP_GIVEN_UP (30 * THRONG_SECOND) /* a probe that the host never came back from */
+#define DOUBT_PROBE (5 * THRONG_SECOND)    /* a doubt has a peer probed, but not sooner than this after the last time */
+#define DOUBT_HALVED (60 * THRONG_SECOND)  /* doubts in the peers of an object count half after this */
+#define SHUNNED_FOR (600 * THRONG_SECOND)  /* who is doubted more than the others is not named again for so long */
 
-/* ---- queues: those that are new, and those to be probed again; the one due first stands first ---- */
+/* ---- queues ---- */
 
 static void enqueue(throng_seed *seed, seed_http *http, uint32_t queue, throng_time due)
 {
@@ -40,6 +43,30 @@ static void dequeue(throng_seed *seed, seed_http *http)
     *(http->previous ? &http->previous->next : &q->first) = http->next;
     *(http->next ? &http->next->previous : &q->last) = http->previous;
     http->queue = HTTP_QUEUE_NONE;
+}
+
+static void enqueue_at(throng_seed *seed, seed_http *http, throng_time second)
+{
+    enqueue(seed, http, HTTP_QUEUE_AGAIN + second % HTTP_SECONDS, second * THRONG_SECOND);
+}
+
+/* At a second that nobody can tell: who serves probes alone well would have to serve all well. */
+static void enqueue_again(throng_seed *seed, seed_http *http, throng_time now)
+{
+    uint32_t most = 2 * (HTTP_AGAIN / THRONG_SECOND) - 1;
+    enqueue_at(seed, http, now / THRONG_SECOND + 1 + throng_seed_random_below(seed, most));
+}
+
+static void enqueue_doubted(throng_seed *seed, seed_http *http, throng_time now)
+{
+    throng_time soonest = http->probed + DOUBT_PROBE;
+    if (http->queue == HTTP_QUEUE_NONE || http->due <= soonest + THRONG_SECOND)
+        return;
+    dequeue(seed, http);
+    if (now >= soonest)
+        enqueue(seed, http, HTTP_QUEUE_NEW, now);
+    else
+        enqueue_at(seed, http, soonest / THRONG_SECOND + 1);
 }
 
 /* ---- the directory ---- */
@@ -79,9 +106,12 @@ static bool same_network(const throng_addr *a, const throng_addr *b)
 }
 
 /* One who claims to be a thousand is two. */
-static bool has_room(const seed_object *object, const throng_addr *addr)
+static bool has_room(const throng_seed *seed, throng_time now, const seed_object *object, const throng_addr *addr)
 {
     uint32_t all = 0, near = 0;
+    for (uint32_t i = 0; i < HTTP_SHUNNED_MAX; i++)
+        if (now < seed->http_shunned[i].until && same_network(&seed->http_shunned[i].addr, addr))
+            return false;
     for (const seed_http *http = object->http; http; http = http->next_of_object) {
         all++;
         near += same_network(&http->addr, addr);
@@ -107,13 +137,14 @@ void throng_seed_http_forget(throng_seed *seed, seed_member *member)
 
 static void begin(throng_seed *seed, throng_time now, seed_member *member, const throng_addr *addr)
 {
-    if (!has_room(member->object, addr))
+    if (!has_room(seed, now, member->object, addr))
         return;
     seed_http *http = throng_seed_take(seed, sizeof *http);
     if (!http)
         return;
     http->member = member;
     http->addr = *addr;
+    http->mark = throng_http_mark(seed->config.token_key, addr);
     http->queue = HTTP_QUEUE_NONE;
     http->next_of_object = member->object->http;
     member->object->http = http;
@@ -177,14 +208,39 @@ int throng_seed_recv_serve(throng_seed *seed, seed_arrival *arrival, throng_read
 
 /* ---- probes ---- */
 
-static seed_http *next_due(const throng_seed *seed, throng_time now)
+static seed_http *next_due(throng_seed *seed, throng_time now)
 {
-    for (uint32_t queue = 0; queue < HTTP_QUEUES; queue++) {
-        seed_http *first = seed->http_queues[queue].first;
+    seed_http *first = seed->http_queues[HTTP_QUEUE_NEW].first;
+    if (first && first->due <= now)
+        return first;
+    throng_time second = now / THRONG_SECOND, looked = seed->http_looked;
+    looked = looked + HTTP_SECONDS < second ? second - HTTP_SECONDS + 1 : looked;
+    for (; looked <= second; looked++) {
+        first = seed->http_queues[HTTP_QUEUE_AGAIN + looked % HTTP_SECONDS].first;
         if (first && first->due <= now)
-            return first;
+            break;
+        first = NULL;
     }
-    return NULL;
+    seed->http_looked = looked < second ? looked : second;
+    return first;
+}
+
+/* As clients ask: from the start, from where a split begins (a multiple of 1 MiB: aria2), from where another source
+ * broke off. */
+static uint64_t offset_of_probe(throng_seed *seed, uint64_t most)
+{
+    enum { SPLIT = 1 << 20 };
+    uint64_t anywhere =
+        ((uint64_t)throng_seed_random_below(seed, UINT32_MAX) << 32 | throng_seed_random_below(seed, UINT32_MAX)) %
+        (most + 1);
+    switch (throng_seed_random_below(seed, 4)) {
+    case 0:
+        return 0;
+    case 1:
+        return anywhere / SPLIT * SPLIT;
+    default:
+        return anywhere;
+    }
 }
 
 bool throng_seed_poll_probe(throng_seed *seed, throng_time now, uint32_t now_unix_s, throng_seed_probe *ret)
@@ -197,9 +253,7 @@ bool throng_seed_poll_probe(throng_seed *seed, throng_time now, uint32_t now_uni
     const seed_object *object = http->member->object;
     uint64_t size = object->geometry.size;
     ret->size = size < THRONG_SEED_PROBE_MAX ? (uint32_t)size : THRONG_SEED_PROBE_MAX;
-    ret->offset =
-        ((uint64_t)throng_seed_random_below(seed, UINT32_MAX) << 32 | throng_seed_random_below(seed, UINT32_MAX)) %
-        (size - ret->size + 1);
+    ret->offset = offset_of_probe(seed, size - ret->size);
     ret->addr = http->addr;
     ret->client = http->member->client->addr;
     ret->object = object->id;
@@ -209,6 +263,7 @@ bool throng_seed_poll_probe(throng_seed *seed, throng_time now, uint32_t now_uni
     throng_http_path_make(ret->path, key, object->tag, now_unix_s, anywhere);
     dequeue(seed, http);
     http->due = now + HTTP_GIVEN_UP; /* until then nothing more is done about it */
+    http->probed = now;
     seed->stats.probes++;
     return true;
 }
@@ -224,13 +279,68 @@ void throng_seed_probed(throng_seed *seed, throng_time now, const throng_seed_pr
     if (good) {
         http->failures = 0;
         list(seed, now, http);
-        enqueue(seed, http, HTTP_QUEUE_AGAIN, now + HTTP_AGAIN);
+        enqueue_again(seed, http, now);
         return;
     }
     seed->stats.probes_failed++;
     unlist(seed, http);
     http->due = now + (HTTP_RETRY << http->failures);
     http->failures += http->failures < FAILURES_MAX;
+}
+
+/* ---- doubts ---- */
+
+static seed_http *find_marked(const throng_seed *seed, throng_tag object48, uint16_t mark)
+{
+    const seed_object *object = seed->objects[object48 & seed->objects_mask];
+    while (object && (object->tag ^ object48) << 16 != 0)
+        object = object->chain;
+    seed_http *http = object ? object->http : NULL;
+    while (http && http->mark != mark)
+        http = http->next_of_object;
+    return http;
+}
+
+/* Clients come back for many reasons, which fall on all peers that were named alike. More than those by three standard
+ * deviations, and by five more, is this peer's own doing. Of a few who are always named together nothing can be told.
+ */
+static bool stands_out(const seed_http *http)
+{
+    int64_t others = 0, sum = 0;
+    for (const seed_http *other = http->member->object->http; other; other = other->next_of_object)
+        if (other != http && other->is_listed) {
+            others++;
+            sum += other->doubts;
+        }
+    int64_t above = (http->doubts - 5) * others - sum; /* times `others` */
+    return others > 0 && above > 0 && above * above > 9 * sum * others;
+}
+
+static void halve_doubts(throng_time now, seed_object *object)
+{
+    if (now - object->doubts_halved < DOUBT_HALVED)
+        return;
+    object->doubts_halved = now;
+    for (seed_http *http = object->http; http; http = http->next_of_object)
+        http->doubts /= 2;
+}
+
+void throng_seed_doubt(throng_seed *seed, throng_time now, throng_tag object, uint16_t mark)
+{
+    seed_http *http = find_marked(seed, object, mark);
+    if (!http || !http->is_listed)
+        return;
+    seed->stats.doubts++;
+    halve_doubts(now, http->member->object);
+    http->doubts += http->doubts < UINT16_MAX;
+    if (stands_out(http)) {
+        seed->stats.shunned++;
+        seed->http_shunned[seed->http_shunned_next++ % HTTP_SHUNNED_MAX] =
+            (seed_shunned){.addr = http->addr, .until = now + SHUNNED_FOR};
+        throng_seed_http_forget(seed, http->member);
+    } else {
+        enqueue_doubted(seed, http, now);
+    }
 }
 
 int throng_seed_http_holders(const throng_seed *seed, const throng_hash *id, uint32_t *ret_object)

@@ -87,6 +87,7 @@ struct seed_object {
     uint32_t http_listed; /* … as what peers serve by HTTP, if there ever were any */
     bool has_http;
     seed_http *http;
+    throng_time doubts_halved;
     seed_member *newest;
     uint32_t members_count;
 
@@ -155,7 +156,15 @@ struct seed_member {
     uint32_t asked;    /* as counted in the seed's `asked` */
 };
 
-enum { HTTP_QUEUE_NEW, HTTP_QUEUE_AGAIN, HTTP_QUEUES, HTTP_QUEUE_NONE };
+/* Those new or doubted, first come, first served; and those to be probed again, by the second in which they are. */
+enum {
+    HTTP_QUEUE_NEW,
+    HTTP_QUEUE_AGAIN,
+    HTTP_SECONDS = 128,
+    HTTP_QUEUES = HTTP_QUEUE_AGAIN + HTTP_SECONDS,
+    HTTP_QUEUE_NONE
+};
+enum { HTTP_SHUNNED_MAX = 64 };
 
 /* What a member serves by HTTP. In no queue: being probed, or failed; then `due` is when it may be tried again. */
 struct seed_http {
@@ -165,6 +174,9 @@ struct seed_http {
     bool is_listed;
     uint8_t queue;
     uint8_t failures; /* in a row */
+    uint16_t mark;
+    uint16_t doubts;
+    throng_time probed; /* when a probe of it last began */
     throng_time due;
     seed_http *next, *previous; /* of its queue */
     seed_http *next_of_object;
@@ -173,6 +185,12 @@ struct seed_http {
 typedef struct seed_http_queue {
     seed_http *first, *last;
 } seed_http_queue;
+
+/* At this address nobody is to serve by HTTP. */
+typedef struct seed_shunned {
+    throng_addr addr;
+    throng_time until;
+} seed_shunned;
 
 struct seed_client {
     throng_addr addr;
@@ -232,7 +250,10 @@ struct throng_seed {
     uint32_t present; /* clients with members */
 
     seed_http_queue http_queues[HTTP_QUEUES];
-    uint32_t http_listed; /* peers in the directory that serve by HTTP */
+    throng_time http_looked;                     /* up to this second nothing is due in the later queues */
+    uint32_t http_listed;                        /* peers in the directory that serve by HTTP */
+    seed_shunned http_shunned[HTTP_SHUNNED_MAX]; /* a ring */
+    uint32_t http_shunned_next;
 
     throng_directory *directory; /* of the host, or own_directory */
     throng_directory own_directory;

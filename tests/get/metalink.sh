@@ -72,6 +72,10 @@ start_peers() {
 
 # A film, and these peers, found by the server.
 set_up() {
+    for n in 1 2; do # what a test before did to them
+        inside $n tc qdisc del dev e0 root 2>tc || :
+        inside $n nft delete table ip lie 2>nft || :
+    done
     make_file film 3000
     start_site 40m
     await_directions film
@@ -136,27 +140,61 @@ test_metalink_dead_peers_still_named_cost_no_download() {
     cmp got www/film
 }
 
-# It takes the place of a peer that was found good, and gives zeros.
-test_metalink_liar_never_passes_for_the_film() {
+# lies N: from now on peer N gives zeros to the client, and what it should to everybody else, the prober above all.
+lies() {
+    eval "holder=\$HOLDER$1"
+    nsenter -n -t "$holder" nft -f - <<'END'
+table ip lie {
+    chain in { type nat hook prerouting priority dstnat; ip saddr 9.9.5.2 tcp dport 7000 redirect to :7001; }
+}
+END
+    nsenter -n -t "$holder" python3 "$(dirname "$SELF")/liar.py" 7001 3072000 &
+    EXTRA="$EXTRA $!"
+    await 10 inside 5 curl -s -m 1 -o /dev/null "http://9.9.$1.2:7000/"
+}
+
+test_metalink_liar_to_clients_alone_never_passes_for_the_film() {
     set_up 1 2
-    for n in 1 2; do
-        eval "peer=\$PEER$n"
-        kill -KILL "$peer"
-        eval "holder=\$HOLDER$n"
-        nsenter -n -t "$holder" python3 "$(dirname "$SELF")/liar.py" 7000 3072000 &
-        EXTRA="$EXTRA $!"
-    done
-    await 10 inside 5 curl -s -m 1 -o /dev/null http://9.9.1.2:7000/
-    await 10 inside 5 curl -s -m 1 -o /dev/null http://9.9.2.2:7000/
+    lies 1
+    lies 2
+    # The server finds them good all the while.
+    probes=$(metric throng_http_probes_total)
     if fetch; then
         cmp got www/film
     else
         grep -qi 'checksum' aria
     fi
-    # Asked again, the server itself gives it.
+    # Asked again, the server gives it itself, names neither, and looks at both again.
     rm -f got got.aria2
     fetch --allow-overwrite=true
     cmp got www/film
+    grep -q 'Verification finished successfully' aria
+    same "$(metric throng_http_doubts_total)" 2
+    await 20 probes_are_more_than $((probes + 1))
+    http_peers_are 2
+}
+
+probes_are_more_than() {
+    [ "$(metric throng_http_probes_total)" -gt "$1" ]
+}
+
+asks() {
+    inside "$1" curl -s -m 5 -o /dev/null -D head -H 'Want-Digest: SHA-256' "$URL/film"
+}
+
+test_metalink_peer_too_slow_is_named_no_longer_and_holds_up_nobody_who_minds() {
+    set_up 1 2
+    # 120 kbit/s: 64 KiB take longer than a probe may.
+    inside 1 tc qdisc add dev e0 root tbf rate 120kbit burst 4k latency 4s
+    fetch -k1M -s2 --lowest-speed-limit=100K
+    cmp got www/film
+    grep -q 'Verification finished successfully' aria
+    asks 5 # comes back: the server looks at both again
+    same "$(metric throng_http_doubts_total)" 2
+    await 30 http_peers_are 1
+    asks 4
+    grep -q '9.9.2.2' head
+    if grep '9.9.1.2' head; then fail "the slow one is named still"; fi
 }
 
 test_metalink_private_peer_is_not_named_by_a_public_server() {

@@ -111,7 +111,52 @@ static void path_in_a_link_is_what_that_peer_takes_from_this_client(void **state
     assert_int_not_equal(throng_http_path_check(&path, key, throng_hash_tag(&object), now, 60, client.ip), 0);
 }
 
-static void client_that_comes_back_is_served_here_and_told_of_peers(void **state)
+/* "203.100.113.104:" of "<http://203.100.113.104:50004/…>;rel=…". */
+static bool names(const char *line, const char *location)
+{
+    char host[64];
+    return sscanf(location, "http://%63[0-9.:]", host) == 1 && strstr(line, host) != NULL;
+}
+
+static void client_that_comes_back_is_served_here_and_told_of_other_peers_and_its_own_are_doubted(void **state)
+{
+    enum { PEERS = 8, NAMED = 4 };
+    fixture *f = *state;
+    char links[LINES_MAX][256], value[1024], before[NAMED][256];
+    uint16_t mark;
+    throng_tag object;
+    serve_at_many(f, PEERS);
+    get(f, "/film", WANTS);
+    assert_int_equal(got.status, 307);
+    assert_int_equal(values("Link", links), NAMED - 1);
+    for (int i = 0; i < NAMED - 1; i++)
+        snprintf(before[i], sizeof before[i], "%s", links[i] + 1);
+    assert_non_null(response_header(&got, "Location", value));
+    snprintf(before[NAMED - 1], sizeof before[NAMED - 1], "%.255s", value);
+    assert_false(throng_board_take_doubt(&f->board, &object, &mark));
+    get(f, "/film", WANTS);
+    assert_int_equal(got.status, 200);
+    assert_int_equal(got.body_size, FILM_SIZE);
+    assert_int_equal(values("Link", links), PEERS - NAMED);
+    for (int i = 0; i < PEERS - NAMED; i++)
+        for (int j = 0; j < NAMED; j++)
+            assert_false(names(links[i], before[j]));
+    for (int i = 0; i < NAMED; i++) {
+        assert_true(throng_board_take_doubt(&f->board, &object, &mark));
+        assert_true(mark != 0 && object == (UINT64_C(0xabababababababab) & UINT64_C(0xffffffffffff)));
+    }
+    assert_false(throng_board_take_doubt(&f->board, &object, &mark));
+    assert_non_null(response_header(&got, "Digest", value));
+    assert_non_null(response_header(&got, "ETag", value));
+    assert_non_null(response_header(&got, "Vary", value));
+    assert_string_equal(value, "Want-Digest");
+    assert_int_equal(counter(&throng_board_counters_of(&f->board)->metalinks), 1);
+    get(f, "/film", WANTS); /* once more: it is told on once */
+    assert_int_equal(got.status, 200);
+    assert_false(throng_board_take_doubt(&f->board, &object, &mark));
+}
+
+static void client_that_comes_back_from_all_peers_is_served_here_and_told_of_none(void **state)
 {
     fixture *f = *state;
     char links[LINES_MAX][256], value[1024];
@@ -121,12 +166,8 @@ static void client_that_comes_back_is_served_here_and_told_of_peers(void **state
     get(f, "/film", WANTS);
     assert_int_equal(got.status, 200);
     assert_int_equal(got.body_size, FILM_SIZE);
-    assert_int_equal(values("Link", links), 4);
+    assert_int_equal(values("Link", links), 0);
     assert_non_null(response_header(&got, "Digest", value));
-    assert_non_null(response_header(&got, "ETag", value));
-    assert_non_null(response_header(&got, "Vary", value));
-    assert_string_equal(value, "Want-Digest");
-    assert_int_equal(counter(&throng_board_counters_of(&f->board)->metalinks), 1);
 }
 
 static void one_peer_alone_is_told_beside_the_body(void **state)
@@ -250,7 +291,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(client_that_asks_for_a_digest_is_sent_to_peers_within_300_bytes),
         TEST(path_in_a_link_is_what_that_peer_takes_from_this_client),
-        TEST(client_that_comes_back_is_served_here_and_told_of_peers),
+        TEST(client_that_comes_back_is_served_here_and_told_of_other_peers_and_its_own_are_doubted),
+        TEST(client_that_comes_back_from_all_peers_is_served_here_and_told_of_none),
         TEST(one_peer_alone_is_told_beside_the_body),
         TEST(client_that_does_not_ask_for_sha_256_sees_nothing_of_it),
         TEST(part_of_the_object_comes_from_here),

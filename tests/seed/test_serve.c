@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -144,13 +145,161 @@ static void peer_is_probed_again_and_dropped_when_that_fails(void **state)
     join_and_serve(&f, 1);
     assert_true(probe(&f, &p));
     probed(&f, &p, true);
-    stay(&f, 1, f.now + 50 * THRONG_SECOND);
-    assert_false(probe(&f, &p));
-    stay(&f, 1, f.now + 15 * THRONG_SECOND);
-    assert_true(probe(&f, &p));
+    throng_time end = f.now + 120 * THRONG_SECOND;
+    while (f.now < end && !probe(&f, &p))
+        stay(&f, 1, f.now + THRONG_SECOND);
+    assert_true(f.now < end);
     assert_int_equal(http_peers(&f), 1);
     probed(&f, &p, false);
     assert_int_equal(http_peers(&f), 0);
+    fixture_stop(&f);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const throng_time *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* Whoever knew the time, or the place, could serve that alone well. */
+static void peer_is_probed_at_times_and_places_that_it_cannot_tell(void **state)
+{
+    enum { PROBES = 40 };
+    fixture f;
+    throng_seed_probe p;
+    throng_time waits[PROBES], last, sum = 0;
+    uint32_t probes = 0, from_start = 0, elsewhere = 0;
+    throng_seed_config config = fixture_config(RATE);
+    fixture_start(&f, &config, 1024 * CHUNK);
+    join_and_serve(&f, 1);
+    assert_true(probe(&f, &p));
+    probed(&f, &p, true);
+    for (last = f.now; probes < PROBES && f.now < 3 * PROBES * 60 * THRONG_SECOND;) {
+        stay(&f, 1, f.now + THRONG_SECOND);
+        if (!probe(&f, &p))
+            continue;
+        probed(&f, &p, true);
+        from_start += p.offset == 0;
+        elsewhere += p.offset % CHUNK != 0;
+        sum += waits[probes++] = f.now - last;
+        last = f.now;
+    }
+    assert_int_equal(probes, PROBES);
+    assert_in_range(sum / PROBES, 40 * THRONG_SECOND, 80 * THRONG_SECOND);
+    qsort(waits, PROBES, sizeof *waits, by_size);
+    assert_true(waits[0] < 20 * THRONG_SECOND && waits[PROBES - 1] > 90 * THRONG_SECOND);
+    assert_true(from_start > 0 && elsewhere > PROBES / 4);
+    fixture_stop(&f);
+}
+
+static uint16_t mark_of(const throng_addr *from)
+{
+    throng_addr addr = *from;
+    addr.port = HTTP_PORT;
+    return throng_http_mark(fixture_config(RATE).token_key, &addr);
+}
+
+static void doubt(fixture *f, uint32_t client)
+{
+    throng_addr addr = client_addr(client);
+    throng_seed_doubt(f->seed, f->now, f->tag & UINT64_C(0xffffffffffff), mark_of(&addr));
+}
+
+static void many_serve(fixture *f, uint32_t count)
+{
+    throng_seed_probe p;
+    start(f);
+    for (uint32_t i = 1; i <= count; i++)
+        join_and_serve(f, i);
+    while (probe(f, &p))
+        probed(f, &p, true);
+    assert_int_equal(http_peers(f), count);
+}
+
+static void peer_that_a_client_came_back_from_is_probed_at_once_but_not_again_and_again(void **state)
+{
+    enum { PEERS = 8 };
+    fixture f;
+    throng_seed_probe p;
+    many_serve(&f, PEERS);
+    throng_addr addr = client_addr(3);
+    throng_time begun = f.now;
+    uint32_t probes = 0;
+    /* It was probed just now, and is again after five seconds, however often it is doubted. */
+    for (; f.now < begun + 20 * THRONG_SECOND; run_until(&f, f.now + 100 * THRONG_MS)) {
+        for (uint32_t i = 1; i <= PEERS; i++) { /* in all alike: in one alone would have it shunned */
+            serve(&f, i);
+            doubt(&f, i);
+        }
+        while (probe(&f, &p)) {
+            if (memcmp(p.addr.ip, addr.ip, sizeof addr.ip) == 0) {
+                assert_true(f.now - begun >= (5 * ++probes) * THRONG_SECOND);
+                assert_true(f.now - begun <= (6 * probes + 1) * THRONG_SECOND);
+            }
+            probed(&f, &p, true);
+        }
+    }
+    assert_in_range(probes, 3, 4);
+    uint64_t doubts = stats_of(&f).doubts;
+    doubt(&f, 77); /* of nobody */
+    throng_seed_doubt(f.seed, f.now, 1, mark_of(&addr));
+    assert_int_equal(stats_of(&f).doubts, doubts);
+    fixture_stop(&f);
+}
+
+/* It serves probes well, and clients badly: four are named to each client, and who got the liar comes back. */
+static void peer_that_clients_come_back_from_more_than_from_others_is_shunned(void **state)
+{
+    enum { PEERS = 16, LIAR = 5, CLIENTS = 400 };
+    fixture f;
+    throng_seed_probe p;
+    uint32_t clients = 0;
+    uint64_t random = 1;
+    many_serve(&f, PEERS);
+    for (; clients < CLIENTS && stats_of(&f).shunned == 0; clients++) {
+        uint32_t named[4];
+        bool liar = false;
+        for (int i = 0; i < 4; i++) {
+            random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+            named[i] = 1 + (uint32_t)(random >> 33) % PEERS;
+            liar = liar || named[i] == LIAR;
+        }
+        for (int i = 0; liar && i < 4; i++)
+            doubt(&f, named[i]);
+    }
+    assert_int_equal(stats_of(&f).shunned, 1);
+    assert_in_range(clients, 8, CLIENTS - 1);
+    assert_int_equal(http_peers(&f), PEERS - 1);
+    while (probe(&f, &p))
+        probed(&f, &p, true);
+    /* It is not taken back, at another port as little. */
+    for (throng_time end = f.now + 300 * THRONG_SECOND; f.now < end;) {
+        run_until(&f, f.now + THRONG_SECOND);
+        serve_at(&f, LIAR, HTTP_PORT + 1, false);
+        while (probe(&f, &p)) {
+            throng_addr addr = client_addr(LIAR);
+            assert_memory_not_equal(p.addr.ip, addr.ip, sizeof addr.ip);
+            probed(&f, &p, true);
+        }
+    }
+    stay(&f, LIAR, f.now + 310 * THRONG_SECOND);
+    assert_true(probe(&f, &p)); /* but after ten minutes */
+    fixture_stop(&f);
+}
+
+/* Many who share an address look like one who comes back: that says nothing of a peer. */
+static void doubts_in_all_alike_shun_nobody(void **state)
+{
+    enum { PEERS = 10 };
+    fixture f;
+    uint64_t random = 7;
+    many_serve(&f, PEERS);
+    for (int i = 0; i < 2000; i++) {
+        random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+        doubt(&f, 1 + (uint32_t)(random >> 33) % PEERS);
+    }
+    assert_int_equal(stats_of(&f).shunned, 0);
+    assert_int_equal(http_peers(&f), PEERS);
     fixture_stop(&f);
 }
 
@@ -243,6 +392,10 @@ int main(void)
         cmocka_unit_test(peer_is_named_once_its_probe_is_good_and_no_longer_when_it_is_silent),
         cmocka_unit_test(peer_that_says_goodbye_is_named_no_longer),
         cmocka_unit_test(peer_is_probed_again_and_dropped_when_that_fails),
+        cmocka_unit_test(peer_is_probed_at_times_and_places_that_it_cannot_tell),
+        cmocka_unit_test(peer_that_a_client_came_back_from_is_probed_at_once_but_not_again_and_again),
+        cmocka_unit_test(peer_that_clients_come_back_from_more_than_from_others_is_shunned),
+        cmocka_unit_test(doubts_in_all_alike_shun_nobody),
         cmocka_unit_test(peer_that_fails_is_tried_ever_more_seldom),
         cmocka_unit_test(address_that_claims_a_thousand_peers_is_probed_as_two),
         cmocka_unit_test(serve_on_a_port_of_others_or_from_a_stranger_is_not_probed),

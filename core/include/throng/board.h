@@ -28,7 +28,7 @@
 #include <throng/directory.h>
 
 enum {
-    THRONG_BOARD_VERSION = 9,
+    THRONG_BOARD_VERSION = 10,
     THRONG_BOARD_OBJECTS_MAX = 1 << 20,
     THRONG_BOARD_WANTS_MAX = 4096,
     THRONG_BOARD_HOST_MAX = 255,
@@ -75,6 +75,7 @@ typedef struct throng_board {
     throng_directory directory; /* of who holds the objects; throngd's seeder alone writes there */
     uint32_t free_hint;         /* throngd: where to look for a free entry first */
     uint32_t want_hint;         /* throngd: where to look for a want first */
+    uint64_t doubts_taken;      /* throngd: so many were looked at */
 } throng_board;
 
 /* throngd: makes a board of zeroed or any other memory of at least throng_board_size bytes, aligned to 64. The magic is
@@ -219,10 +220,19 @@ THRONG_API int throng_board_take_want(throng_board *board, throng_time now, thro
 
 /* Who comes back so soon got nowhere there: they are served here. */
 #define THRONG_BOARD_RETURN (120 * THRONG_SECOND)
+enum { THRONG_BOARD_MARKS = 4 }; /* peers that a client is sent to, at most; by throng_http_mark */
 
-/* Workers: whether a client at this IP address came for this object less than THRONG_BOARD_RETURN ago; if not, it has
- * now. A hint, kept in a small table, with no address in it. */
-THRONG_API bool throng_board_returns(throng_board *board, throng_time now, throng_tag object, const uint8_t ip[16]);
+/* Workers: whether a client at this IP address came for this object less than THRONG_BOARD_RETURN ago, and to whom it
+ * was sent then (0: nobody; written only if true). These are doubted from then on, once. If not, it has come now. A
+ * hint, kept in a small table, with no address in it. */
+THRONG_API bool throng_board_returns(throng_board *board, throng_time now, throng_tag object, const uint8_t ip[16],
+                                     uint16_t ret_marks[THRONG_BOARD_MARKS]);
+/* Workers: to whom the client was sent that throng_board_returns has just said no of. */
+THRONG_API void throng_board_named(throng_board *board, throng_tag object, const uint8_t ip[16],
+                                   const uint16_t marks[THRONG_BOARD_MARKS]);
+/* throngd: the next doubt in a peer, for throng_seed_doubt; false if there is none. *ret_object: the lower 48 bits of
+ * the object's tag. */
+THRONG_API bool throng_board_take_doubt(throng_board *board, throng_tag *ret_object, uint16_t *ret_mark);
 
 /* ---- Load and counters ---- */
 

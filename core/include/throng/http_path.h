@@ -18,6 +18,8 @@ enum { THRONG_HTTP_PATH_SIZE = 18 }; /* with the NUL */
 /* The key of the peer that serves at `peer`. */
 THRONG_API void throng_http_key(uint8_t ret[THRONG_KEY_SIZE], const uint8_t token_key[THRONG_KEY_SIZE],
                                 const throng_addr *peer);
+/* By which those who have the site's token key, and nobody else, tell peers apart: 15 bits, never 0. */
+THRONG_API uint16_t throng_http_mark(const uint8_t token_key[THRONG_KEY_SIZE], const throng_addr *peer);
 /* `ip`: the client's address as the server sees it; sixteen zeros: any, for the server itself, who does not know how
  * the peer sees it. */
 THRONG_API void throng_http_path_make(char ret[THRONG_HTTP_PATH_SIZE], const uint8_t key[THRONG_KEY_SIZE],

@@ -113,6 +113,10 @@ typedef struct throng_seed_probe {
 /* The next probe that is due; false if none is. To be polled ten times a second or so, no faster than the host cares to
  * probe. now_unix_s goes into the token. */
 THRONG_API bool throng_seed_poll_probe(throng_seed *seed, throng_time now, uint32_t now_unix_s, throng_seed_probe *ret);
+/* A client whom that peer was named to (throng_http_mark) came back to the server for the object, of whose tag these
+ * are the lower 48 bits. It is probed again at once; one in whom doubts gather that the other peers of the object are
+ * not in is named no longer, nor anybody at its address for ten minutes. */
+THRONG_API void throng_seed_doubt(throng_seed *seed, throng_time now, throng_tag object, uint16_t mark);
 /* What came of it. */
 THRONG_API void throng_seed_probed(throng_seed *seed, throng_time now, const throng_seed_probe *probe, bool good);
 /* The number in the directory under which an object's peers stand that serve it by HTTP, at the addresses where they
@@ -140,6 +144,8 @@ typedef struct throng_seed_stats {
     uint32_t http_peers;     /* named to clients that know HTTP alone, now */
     uint64_t probes;         /* of what peers serve by HTTP */
     uint64_t probes_failed;  /* … that did not bring what they should */
+    uint64_t doubts;         /* in peers that were named to who came back */
+    uint64_t shunned;        /* … and are no longer, for that */
 } throng_seed_stats;
 
 /* Counters since the seeder was made, and what is so now. */
