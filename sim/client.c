@@ -111,6 +111,10 @@ int sim_client_join(sim_shard *s, sim_host *host, const sim_object *object, cons
     memset(token_key, SIM_TOKEN_KEY, sizeof token_key);
     throng_token_make(&directions.token, token_key, SIM_UNIX_START_S + (uint32_t)(s->now / THRONG_SECOND),
                       host->sender_id, own.ip);
+    throng_traits traits;
+    sim_groups_traits(s->w, host->at.slot, &traits);
+    if (traits.landmarks != 0 && throng_node_set_traits(host->node, s->now, &traits, false) < 0)
+        return THRONG_ERR_NO_MEMORY;
     directions.seeder.port = seeder.port;
     for (uint32_t i = 0; i < count; i++)
         directions.peers[i] = sim_addr(peers[i]);

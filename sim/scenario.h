@@ -15,6 +15,13 @@ typedef enum sim_arrivals {
     SIM_ARRIVALS_POOL,    /* `count` at once; whoever leaves is replaced */
 } sim_arrivals;
 
+/* What the server knows of who is near whom. */
+typedef enum sim_near {
+    SIM_NEAR_NOTHING,
+    SIM_NEAR_NETWORKS,
+    SIM_NEAR_DELAYS, /* clients tell how far they are from landmarks */
+} sim_near;
+
 /* An access line. */
 typedef struct sim_class {
     char name[SIM_NAME_MAX];
@@ -48,7 +55,7 @@ typedef struct sim_scenario {
     throng_time rtt;
     uint64_t groups; /* networks of clients; 0: clients lie at random places instead */
     throng_time group_rtt;
-    uint64_t near; /* bool: the server knows the networks */
+    uint64_t near; /* what the server knows of where clients are: sim_near */
     throng_time jitter;
     double loss;
 

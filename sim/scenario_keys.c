@@ -32,8 +32,8 @@ const scenario_key sim_keys[] = {
     {"network", "groups", SCENARIO_COUNT, IN(groups), 0, 256, NULL,
      "networks that clients are in, in turn; `rtt` is then that between two of them; 0: clients lie at random places"},
     {"network", "group_rtt", SCENARIO_TIME, IN(group_rtt), 0, 60e6, NULL, "round trip within a network"},
-    {"network", "near", SCENARIO_CHOICE, IN(near), 0, 0, "no|yes",
-     "the server knows the networks, and names peers of a client's own first"},
+    {"network", "near", SCENARIO_CHOICE, IN(near), 0, 0, "no|yes|delays",
+     "the server names near peers first: it knows the networks, or clients tell their delays to ten landmarks"},
     {"network", "jitter", SCENARIO_TIME, IN(jitter), 0, 10e6, NULL, "each packet is late by up to this, evenly"},
     {"network", "loss", SCENARIO_SHARE, IN(loss), 0, 0.99, NULL, "share of packets lost on the way"},
 

@@ -107,6 +107,8 @@ static int start(sim_shard *s)
     int result = throng_seed_new(&server->seed, &config, &s->alloc);
     if (result >= 0 && s->w->networks_memory)
         throng_seed_set_networks(server->seed, &s->w->networks);
+    if (result >= 0)
+        sim_groups_set_landmarks(s->w, server->seed);
     for (uint32_t i = 0; result >= 0 && i < s->w->scenario.objects; i++) {
         sim_object *object = &s->w->objects[i];
         result = throng_seed_add(server->seed, s->now, &object->id, object->manifest, object->manifest_size,
@@ -167,7 +169,9 @@ static void answer_get(sim_shard *s, const sim_packet *packet)
     uint32_t object;
     memcpy(&object, packet->head, sizeof object);
     throng_addr who = sim_addr(packet->from);
-    uint32_t count = throng_seed_peers_for(s->w->server.seed, s->now, &s->w->objects[object].id, &who, addrs,
+    throng_traits traits;
+    sim_groups_traits(s->w, packet->from.slot, &traits);
+    uint32_t count = throng_seed_peers_for(s->w->server.seed, s->now, &s->w->objects[object].id, &who, &traits, addrs,
                                            (uint32_t)s->w->scenario.join_peers);
     for (uint32_t i = 0; i < count; i++)
         peers[i] = sim_endpoint_of(&addrs[i]);

@@ -326,6 +326,9 @@ int sim_groups_new(sim_world *w);
 void sim_groups_free(sim_world *w);
 /* Two clients in the same network. */
 bool sim_groups_near(const sim_world *w, uint32_t slot, uint32_t other);
+/* Where the server knows delays: it has landmarks, and a client tells what it is from them; nothing otherwise. */
+void sim_groups_set_landmarks(const sim_world *w, throng_seed *seed);
+void sim_groups_traits(const sim_world *w, uint32_t slot, throng_traits *ret);
 
 /* seeder.c */
 int sim_seeder_init(sim_world *w);

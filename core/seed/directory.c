@@ -52,12 +52,18 @@ int throng_seed_directory_add(throng_seed *seed, throng_time now, const throng_a
     return throng_directory_add_peer(seed->directory, now, addr, &client->place, &client->listed);
 }
 
+static throng_place place_of(const throng_seed *seed, uint16_t near, const throng_traits *traits)
+{
+    throng_place place = {.near = near, .bandwidth = traits->bandwidth};
+    if (traits->landmarks == seed->landmarks.id && traits->landmarks != 0)
+        memcpy(place.delays, traits->delays, sizeof place.delays);
+    return place;
+}
+
 void throng_seed_directory_describe(throng_seed *seed, throng_time now, seed_client *client,
                                     const throng_traits *traits)
 {
-    throng_place place = {.near = client->place.near, .bandwidth = traits->bandwidth};
-    if (traits->landmarks == seed->landmarks.id && traits->landmarks != 0)
-        memcpy(place.delays, traits->delays, sizeof place.delays);
+    throng_place place = place_of(seed, client->place.near, traits);
     if (place.bandwidth == client->place.bandwidth &&
         memcmp(place.delays, client->place.delays, sizeof place.delays) == 0)
         return;
@@ -147,11 +153,13 @@ uint32_t throng_seed_peers(throng_seed *seed, throng_time now, const throng_hash
 }
 
 uint32_t throng_seed_peers_for(throng_seed *seed, throng_time now, const throng_hash *id, const throng_addr *client,
-                               throng_addr *ret, uint32_t max)
+                               const throng_traits *traits, throng_addr *ret, uint32_t max)
 {
+    static const throng_traits nothing;
     const seed_object *object = throng_seed_object_find(seed, throng_hash_tag(id));
-    throng_directory_query query = {
-        .max = max, .kinds = throng_peer_kinds_for(client), .place.near = near_of(seed, client)};
+    throng_directory_query query = {.max = max,
+                                    .kinds = throng_peer_kinds_for(client),
+                                    .place = place_of(seed, near_of(seed, client), traits != NULL ? traits : &nothing)};
     return object ? pick(seed, now, object, &query, ret) : 0;
 }
 

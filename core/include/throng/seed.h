@@ -83,9 +83,10 @@ THRONG_API bool throng_seed_poll_send(throng_seed *seed, throng_time now, throng
  * how many. */
 THRONG_API uint32_t throng_seed_peers(throng_seed *seed, throng_time now, const throng_hash *object, throng_addr *ret,
                                       uint32_t max);
-/* The same for a client at this address, near ones first. */
+/* The same for a client at this address that tells this of itself (NULL: nothing), near ones first. */
 THRONG_API uint32_t throng_seed_peers_for(throng_seed *seed, throng_time now, const throng_hash *object,
-                                          const throng_addr *client, throng_addr *ret, uint32_t max);
+                                          const throng_addr *client, const throng_traits *traits, throng_addr *ret,
+                                          uint32_t max);
 /* An object's number in the directory. THRONG_ERR_NOT_FOUND. */
 THRONG_API int throng_seed_holders(const throng_seed *seed, const throng_hash *object, uint32_t *ret_object);
 
@@ -95,9 +96,10 @@ THRONG_API uint32_t throng_seed_browsers(throng_seed *seed, throng_time now, con
 
 /* ---- Peers that serve by HTTP (docs/METALINK.md) ---- */
 
-/* What the host is to ask a peer for, to see whether it can be reached and has the object: `size` bytes from `offset`
- * on, at http://ADDR/PATH. The right answer is a 206 with those bytes of an object of `object_size`. */
-enum { THRONG_SEED_PROBE_MAX = 256 }; /* bytes asked for */
+/* What the host is to ask a peer for, to see whether it can be reached and gives the object, fast enough: all from
+ * `offset` on, at http://ADDR/PATH, as clients ask. The right answer is a 206 (or 200, from 0 on) of an object of
+ * `object_size`; what is looked at are its first `size` bytes. */
+enum { THRONG_SEED_PROBE_MAX = 64 * 1024 };
 
 typedef struct throng_seed_probe {
     throng_addr addr;
