@@ -304,7 +304,7 @@ void serve_config_print_nginx(const serve_config *c, FILE *out)
     if (c->browsers != NULL) {
         char signal[4096];
         snprintf(signal, sizeof(signal), "%s/signal.sock", c->runtime);
-        fputs("\n# Visitors' browsers as peers (docs/BROWSERS.md): beside throng_daemon\n", out);
+        fputs("\n# Visitors' browsers as peers (docs/HTTPS.md): beside throng_daemon\n", out);
         write_browsers(c, out);
         fputs("# and within server { }:\n", out);
         write_signal_location(signal, out);
