@@ -181,6 +181,22 @@ static void report_set(scan *s, const char *text, size_t size)
     }
 }
 
+/* Where a word comes next. It is looked for only once the scan has passed that, or every other word of a long text
+ * would have all the rest of it read. */
+typedef struct word {
+    const char *text;
+    const char *next; /* NULL: not looked for yet; the end: nowhere */
+} word;
+
+static const char *next_of(const scan *s, word *w)
+{
+    if (w->next == NULL || w->next < s->at) {
+        const char *hit = memmem(s->at, (size_t)(s->end - s->at), w->text, strlen(w->text));
+        w->next = hit != NULL ? hit : s->end;
+    }
+    return w->next;
+}
+
 static bool is_one_of(const char *name, const char *const *names)
 {
     for (; *names != NULL; names++)
@@ -234,13 +250,13 @@ static void scan_tag(scan *s, const char *tag)
 
 static void scan_css(scan *s)
 {
+    word urls = {.text = "url("}, imports = {.text = "@import"};
     while (s->at < s->end && !s->enough) {
-        const char *url = memmem(s->at, (size_t)(s->end - s->at), "url(", 4);
-        const char *import = memmem(s->at, (size_t)(s->end - s->at), "@import", 7);
-        if (url == NULL && import == NULL)
+        const char *url = next_of(s, &urls), *import = next_of(s, &imports);
+        bool is_import = import < url;
+        if (url == s->end && import == s->end)
             return;
-        bool is_import = import != NULL && (url == NULL || import < url);
-        s->at = is_import ? import + 7 : url + 4;
+        s->at = is_import ? import + strlen(imports.text) : url + strlen(urls.text);
         skip_space(s);
         if (s->at >= s->end)
             return;
@@ -267,13 +283,13 @@ void links_in_css(const char *text, size_t size, const links_base *base, links_f
 /* `import "./x.js"` and `… from "../x.js"`; bare names are no paths. */
 static void scan_script(scan *s)
 {
+    word imports = {.text = "import"}, froms = {.text = "from"};
     while (s->at < s->end && !s->enough) {
-        const char *import = memmem(s->at, (size_t)(s->end - s->at), "import", 6);
-        const char *from = memmem(s->at, (size_t)(s->end - s->at), "from", 4);
-        if (import == NULL && from == NULL)
+        const char *import = next_of(s, &imports), *from = next_of(s, &froms);
+        bool is_from = from < import;
+        if (import == s->end && from == s->end)
             return;
-        bool is_from = from != NULL && (import == NULL || from < import);
-        s->at = is_from ? from + 4 : import + 6;
+        s->at = is_from ? from + strlen(froms.text) : import + strlen(imports.text);
         skip_space(s);
         if (s->at >= s->end || (*s->at != '"' && *s->at != '\''))
             continue;

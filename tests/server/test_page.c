@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "catalog.h"
@@ -341,6 +342,34 @@ static void links_are_found_in_markup_and_styles(void **state)
     assert_string_equal(all, "/i.svg /a.png?x&y /b.png /c.png /d.js /f.jpg /g.mp4 /h.css /i.png /k ");
 }
 
+static bool count_found(const char *uri, void *user)
+{
+    ++*(uint32_t *)user;
+    return true;
+}
+
+/* Ten milliseconds; some minutes if each word had the rest of the text looked through for the other. */
+static void links_in_long_texts_of_one_word_are_found_in_one_reading(void **state)
+{
+    enum { WORDS = 500000, SECONDS_MAX = 10 };
+    static const links_base base = {.uri = "/page", .host = "example.org"};
+    static const char script[] = "from'./a'\n", style[] = "url(/a)\n";
+    char *text = malloc(WORDS * sizeof(script));
+    uint32_t found = 0;
+    clock_t began = clock();
+    assert_non_null(text);
+    for (size_t i = 0; i < WORDS; i++)
+        memcpy(text + i * (sizeof(script) - 1), script, sizeof(script));
+    links_in_script(text, strlen(text), &base, count_found, &found);
+    assert_int_equal(found, WORDS);
+    for (size_t i = 0; i < WORDS; i++)
+        memcpy(text + i * (sizeof(style) - 1), style, sizeof(style));
+    links_in_css(text, strlen(text), &base, count_found, &found);
+    assert_int_equal(found, 2 * WORDS);
+    assert_true((clock() - began) / CLOCKS_PER_SEC < SECONDS_MAX);
+    free(text);
+}
+
 static void links_are_found_in_modules(void **state)
 {
     static const char text[] =
@@ -356,6 +385,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(links_are_found_in_modules),
+        cmocka_unit_test(links_in_long_texts_of_one_word_are_found_in_one_reading),
         cmocka_unit_test_setup_teardown(page_wanted_is_published_with_what_it_pulls_in, set_up, tear_down),
         cmocka_unit_test_setup_teardown(page_in_use_is_made_anew_when_a_member_changed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(page_learns_what_browsers_join_next, set_up, tear_down),
