@@ -539,9 +539,10 @@ int throng_peer_add_key(throng_peer *peer, const throng_key *key)
 
 int throng_peer_set_traits(throng_peer *peer, const throng_traits *traits, bool ask_landmarks)
 {
-    int error = throng_node_set_traits(peer->node, throng_now(), traits, ask_landmarks);
+    if (peer->leaving)
+        return THRONG_ERR_STATE;
     throng_endpoint_wake(peer->endpoint);
-    return error;
+    return throng_node_set_traits(peer->node, throng_now(), traits, ask_landmarks);
 }
 
 int throng_peer_add_neighbour(throng_peer *peer, const throng_addr *addr)

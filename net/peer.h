@@ -80,7 +80,7 @@ int throng_peer_offer(throng_peer *peer, const throng_hash *object, const uint8_
 /* No longer wants or gives the object; its store is used no more. */
 int throng_peer_drop(throng_peer *peer, const throng_hash *object);
 int throng_peer_add_key(throng_peer *peer, const throng_key *key);
-/* throng_node_set_traits. */
+/* throng_node_set_traits; THRONG_ERR_STATE once the peer leaves. */
 int throng_peer_set_traits(throng_peer *peer, const throng_traits *traits, bool ask_landmarks);
 int throng_peer_add_neighbour(throng_peer *peer, const throng_addr *addr);
 /* Chunks [first, end), of whole units, are in the store and verified (resumed, or by HTTP). */

@@ -203,6 +203,26 @@ static void join_refused_leaves_nothing_behind(void **state)
     crowd_close(&c);
 }
 
+/* Its socket is closed by then: whoever measures delays meanwhile comes too late. */
+static void peer_that_has_left_takes_nothing_more(void **state)
+{
+    crowd c;
+    crowd_peer p;
+    const throng_traits traits = {.bandwidth = 5};
+    const throng_addr addr = throng_addr_from_ipv4(127, 0, 0, 1, 9);
+    throng_key key = {.sender_count = 1};
+    crowd_open(&c, 1000, FAST);
+    crowd_peer_open(&c, &p, 1);
+    throng_peer_leave(p.peer);
+    assert_true(crowd_run(&c, has_left, &p, 2000));
+    uv_run(&c.loop, UV_RUN_NOWAIT);
+    assert_int_equal(throng_peer_set_traits(p.peer, &traits, false), THRONG_ERR_STATE);
+    assert_int_equal(throng_peer_add_neighbour(p.peer, &addr), THRONG_ERR_STATE);
+    assert_int_equal(throng_peer_add_key(p.peer, &key), THRONG_ERR_STATE);
+    crowd_peer_close(&p);
+    crowd_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +233,7 @@ int main(void)
         cmocka_unit_test(transfer_to_eight_at_once_all_arrive_and_share),
         cmocka_unit_test(seeder_rate_is_kept_on_the_wire),
         cmocka_unit_test(join_refused_leaves_nothing_behind),
+        cmocka_unit_test(peer_that_has_left_takes_nothing_more),
     };
     return cmocka_run_group_tests_name("transfer", tests, NULL, NULL);
 }
