@@ -171,36 +171,55 @@ static void ask_pages(throng_node *node, throng_neighbour *n, throng_link *link,
     throng_request_encode(w, link->object->tag, request, 0, NULL, 0, pages, choice->pages_count);
 }
 
-static void ask_named(throng_node *node, throng_neighbour *n, throng_link *link, throng_writer *w)
+static void ask_chosen(throng_node *node, throng_neighbour *n, throng_link *link, throng_choice *choice,
+                       throng_writer *w)
 {
     throng_object *object = link->object;
-    throng_choice choice;
-    uint32_t budget = budget_of(node, n, object);
-    if (budget == 0)
-        return;
-    bool again = throng_intervals_count(object->todo) == 0;
-    if (again)
-        throng_choose_again(node, n, link, budget, &choice);
-    else
-        throng_choose(node, n, link, budget, &choice);
-    if (choice.pages_count > 0)
-        ask_pages(node, n, link, &choice, w);
-    if (choice.intervals_count == 0)
+    if (choice->pages_count > 0)
+        ask_pages(node, n, link, choice, w);
+    if (choice->intervals_count == 0)
         return;
     uint32_t request = throng_request_number(node, n);
-    for (uint32_t i = 0; i < choice.intervals_count; i++)
-        fly(node, n, object, choice.intervals[i].first, choice.intervals[i].end, request);
+    for (uint32_t i = 0; i < choice->intervals_count; i++)
+        fly(node, n, object, choice->intervals[i].first, choice->intervals[i].end, request);
     bool news = link->told_version != object->have_version || !link->contacted;
     throng_intervals *latest = news ? throng_news_of(node, link) : NULL;
     throng_request_encode(w, object->tag, request, 0,
                           latest ? latest
                           : news ? object->have
                                  : NULL,
-                          node->config.handshake_intervals, choice.intervals, choice.intervals_count);
+                          node->config.handshake_intervals, choice->intervals, choice->intervals_count);
     throng_intervals_free(latest);
     if (news)
         throng_link_told(node, link);
     node->stats.requests_sent++;
+}
+
+static void ask_named(throng_node *node, throng_neighbour *n, throng_link *link, throng_writer *w)
+{
+    throng_choice choice;
+    uint32_t budget = budget_of(node, n, link->object);
+    if (budget == 0)
+        return;
+    bool again = throng_intervals_count(link->object->todo) == 0;
+    if (again)
+        throng_choose_again(node, n, link, budget, &choice);
+    else
+        throng_choose(node, n, link, budget, &choice);
+    ask_chosen(node, n, link, &choice, w);
+}
+
+/* What is needed first and nobody else has is asked by name of a seeder, unless it has no time for wishes. */
+static void ask_preferred(throng_node *node, throng_neighbour *n, throng_link *link, throng_writer *w)
+{
+    throng_choice choice;
+    const throng_interval *preferred = &link->object->preferred;
+    uint32_t budget =
+        preferred->first < preferred->end && n->busy_until <= node->now ? budget_of(node, n, link->object) : 0;
+    if (budget == 0)
+        return;
+    throng_choose_preferred(node, link, budget, &choice);
+    ask_chosen(node, n, link, &choice, w);
 }
 
 static bool takes_gifts(const throng_neighbour *n, const throng_object *object)
@@ -213,6 +232,7 @@ static bool takes_gifts(const throng_neighbour *n, const throng_object *object)
  * their way, and each loss is seen. */
 static void ask_seeder(throng_node *node, throng_neighbour *n, throng_link *link, throng_writer *w)
 {
+    ask_preferred(node, n, link, w);
     if (!throng_line_contested(node) || link->object->geometry.chunks <= BITMAP_CHUNKS) {
         throng_gifts_ask(node, n, link, w);
         return;

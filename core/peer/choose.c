@@ -87,9 +87,10 @@ typedef struct ranked {
     uint32_t chunk;
 } ranked;
 
-/* Units already begun come first, the fuller the sooner, because only a whole unit can be checked, told and given; then
- * the chunk that fewest neighbours hold, or most while the seeder gives, which has the rarest at heart itself; then
- * units in an order of this node's own, so that a unit is begun as a whole and nodes begin with different ones. */
+/* What the host needs first comes first. Then units already begun, the fuller the sooner, because only a whole unit can
+ * be checked, told and given; then the chunk that fewest neighbours hold, or most while the seeder gives, which has the
+ * rarest at heart itself; then units in an order of this node's own, so that a unit is begun as a whole and nodes begin
+ * with different ones. */
 static uint32_t rank_of(const throng_node *node, const throng_object *object, uint32_t chunk)
 {
     uint32_t number = throng_geometry_unit_of(&object->geometry, chunk);
@@ -102,10 +103,10 @@ static uint32_t rank_of(const throng_node *node, const throng_object *object, ui
         begun = 16 - got;
     }
     uint32_t order = (uint32_t)((number ^ node->cookie_key[0]) * 2654435761u + node->cookie_key[1] * 40503u) >> 21;
-    uint32_t holders = object->holders[chunk];
+    uint32_t holders = object->holders[chunk], later = !throng_object_prefers(object, chunk);
     if (throng_gifts_flow(node, object))
         holders = UINT8_MAX - holders;
-    return begun << 20 | holders << 11 | order;
+    return later << 25 | begun << 20 | holders << 11 | order;
 }
 
 static void rank_insert(ranked *best, uint32_t *count, uint32_t most, ranked one)
@@ -169,6 +170,7 @@ static void finish_begun(throng_node *node, throng_link *link, uint32_t count, t
 static void choose_in_runs(throng_node *node, throng_link *link, uint32_t count, throng_choice *choice)
 {
     throng_object *object = link->object;
+    take_runs(node, link, object->preferred.first, object->preferred.end, count, choice);
     finish_begun(node, link, count, choice);
     /* Alone with one source, in order, as a disk and a reader like it; in a crowd from anywhere, so that what
      * neighbours have differs. */
@@ -180,6 +182,20 @@ static void choose_in_runs(throng_node *node, throng_link *link, uint32_t count,
     take_runs(node, link, from, object->geometry.chunks, count, choice);
     take_runs(node, link, 0, from, count, choice);
     sort_intervals(choice);
+}
+
+void throng_choose_preferred(throng_node *node, throng_link *link, uint32_t count, throng_choice *ret)
+{
+    const throng_object *object = link->object;
+    uint32_t end = object->preferred.end;
+    ret->intervals_count = ret->pages_count = ret->chunks = 0;
+    for (uint32_t at = object->preferred.first; at < end && ret->chunks < count && !link->nothing;) {
+        uint32_t from = at;
+        while (at < end && throng_object_is_nobodys(node, object, at))
+            at++;
+        take_runs(node, link, from, at, count, ret);
+        at += at < end;
+    }
 }
 
 void throng_choose(throng_node *node, throng_neighbour *neighbour, throng_link *link, uint32_t count,

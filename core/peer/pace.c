@@ -88,8 +88,11 @@ void throng_pace_sent(throng_node *node, uint32_t bytes)
     node->pace_sent_bytes += on_line;
     throng_time from = node->pace_next > node->now ? node->pace_next : node->now;
     /* A host's timers are a millisecond wide: what was missed of that may be made up for. */
-    if (node->pace_next < node->now && node->now - node->pace_next < 2 * THRONG_MS)
+    throng_time jitter = node->config.host_jitter, slack = 2 * THRONG_MS + jitter;
+    if (node->pace_next < node->now && node->now - node->pace_next < slack)
         from = node->pace_next;
+    else if (node->pace_next < node->now && jitter > 0)
+        from = node->now - slack;
     node->pace_next = from + (throng_time)us;
 }
 
@@ -135,6 +138,11 @@ static double line_rate(const throng_node *node, int32_t queue_ms, throng_time p
     return (double)node->pace_sent_bytes * 1e6 / busy_us;
 }
 
+static int32_t queue_high_ms(const throng_node *node)
+{
+    return QUEUE_HIGH_MS + (int32_t)(node->config.host_jitter / THRONG_MS);
+}
+
 /* A queue that others fill, in the line of the only neighbour who tells of one, say, looks like one of ours, and pacing
  * down because of it would not empty it. So a queue is put to the test: at half the pace ours falls by half of the time
  * that passes. One that does not is not ours, and is let be for a while. */
@@ -158,7 +166,7 @@ static bool drained(throng_node *node)
     if (passed < DRAIN_FOR || (queue_ms < 0 && passed < 2 * DRAIN_FOR))
         return false;
     int32_t fall = node->pace_drain_queue_ms - queue_ms;
-    bool ours = queue_ms < QUEUE_HIGH_MS || fall >= (int32_t)(DRAIN_FOR / THRONG_MS / 8);
+    bool ours = queue_ms < queue_high_ms(node) || fall >= (int32_t)(DRAIN_FOR / THRONG_MS / 8);
     node->pace_bytes_per_s = limited(node, ours ? node->pace_after_drain : node->pace_before_drain);
     node->pace_drain_at = 0;
     node->pace_drained_at = node->now;
@@ -180,9 +188,10 @@ void throng_pace_judge(throng_node *node)
     bool used =
         node->pace_held && (double)node->pace_sent_bytes * 1e6 >= PACE_USED * node->pace_bytes_per_s * (double)passed;
     bool just_tested = node->pace_judged_at < node->pace_drained_at;
-    if (!just_tested && queue_ms >= QUEUE_HIGH_MS && node->now >= node->pace_foreign_until) {
+    int32_t queue_low_ms = QUEUE_LOW_MS + (int32_t)(node->config.host_jitter / THRONG_MS);
+    if (!just_tested && queue_ms >= queue_high_ms(node) && node->now >= node->pace_foreign_until) {
         drain(node, queue_ms, passed);
-    } else if (!just_tested && queue_ms >= 0 && queue_ms <= QUEUE_LOW_MS && used) {
+    } else if (!just_tested && queue_ms >= 0 && queue_ms <= queue_low_ms && used) {
         double growth = node->pace_met_queue ? PACE_GROWTH : PACE_GROWTH_FIRST;
         node->pace_bytes_per_s = limited(node, growth * node->pace_bytes_per_s);
     }

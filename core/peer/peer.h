@@ -13,7 +13,7 @@
  *   limit.c       a limit to what arrives               overlay.c     seeking and recommending neighbours
  *   manifest.c    getting the manifest                  traits.c      what we tell of ourselves
  *   memory.c      memory, randomness, events            prefetch.c    memory asked for before it is used
- *   share.c       held once by many nodes */
+ *   share.c       held once by many nodes               prefer.c      what the host needs first */
 #ifndef THRONG_PEER_H
 #define THRONG_PEER_H
 
@@ -100,12 +100,13 @@ typedef struct throng_object {
     throng_hashes *hashes;
     bool hashes_borrowed;
 
-    uint8_t *stored;        /* bit for each chunk: stored, verified or not */
-    throng_intervals *have; /* verified: what is told and given */
-    throng_intervals *todo; /* neither stored, nor asked for, nor claimed by the host */
-    uint8_t *holders;       /* small objects: neighbours that have each chunk */
-    uint32_t have_version;  /* grows when `have` does */
-    throng_interval *news;  /* what it last grew by, by version; objects in more chunks than a message tells */
+    uint8_t *stored;           /* bit for each chunk: stored, verified or not */
+    throng_intervals *have;    /* verified: what is told and given */
+    throng_intervals *todo;    /* neither stored, nor asked for, nor claimed by the host */
+    throng_interval preferred; /* asked for first; empty: nothing is */
+    uint8_t *holders;          /* small objects: neighbours that have each chunk */
+    uint32_t have_version;     /* grows when `have` does */
+    throng_interval *news;     /* what it last grew by, by version; objects in more chunks than a message tells */
     uint32_t chunks_stored;
     uint32_t units_verified;
 
@@ -336,11 +337,12 @@ struct throng_node {
     throng_time pace_drained_at;    /* … the last one was */
     throng_time pace_foreign_until; /* until then the queue that neighbours tell of is taken for another's */
     int32_t pace_drain_queue_ms;
-    bool pace_met_queue;      /* once: from then on it grows slowly */
-    uint64_t pace_sent_bytes; /* since then, headers included */
-    int32_t pace_queue_ms;    /* in our own line, then; -1: not known */
-    bool pace_held;           /* content waited for the pace since the last judgement */
-    uint32_t uploads_chunks;  /* asked of us by all, not yet sent */
+    bool pace_met_queue;       /* once: from then on it grows slowly */
+    uint64_t pace_sent_bytes;  /* since then, headers included */
+    int32_t pace_queue_ms;     /* in our own line, then; -1: not known */
+    bool pace_held;            /* content waited for the pace since the last judgement */
+    uint32_t uploads_chunks;   /* asked of us by all, not yet sent */
+    uint32_t run_to, run_left; /* host_jitter: serial of whom content goes to, for so many datagrams more */
 
     throng_time deadline;
     throng_node_stats stats;
@@ -376,6 +378,11 @@ void throng_object_check_done(throng_node *node, throng_object *object);
 int throng_object_take_manifest(throng_node *node, throng_object *object);
 uint32_t throng_object_manifest_parts(const throng_object *object);
 bool throng_object_is_small(const throng_object *object);
+
+/* --- what is needed first (prefer.c) --------------------------------------------------------------------- */
+bool throng_object_prefers(const throng_object *object, uint32_t chunk);
+/* As far as they told, no neighbour but the seeder has it. */
+bool throng_object_is_nobodys(const throng_node *node, const throng_object *object, uint32_t chunk);
 
 /* --- units --------------------------------------------------------------------------------------------- */
 throng_unit *throng_unit_find(const throng_object *object, uint32_t unit);
@@ -547,6 +554,8 @@ typedef struct throng_choice {
 void throng_choose(throng_node *node, throng_neighbour *neighbour, throng_link *link, uint32_t count,
                    throng_choice *ret);
 /* Near the end, when nothing is left to do but to wait: up to `count` chunks asked of others a while ago. */
+/* Of what is needed first alone, and only what no neighbour has. */
+void throng_choose_preferred(throng_node *node, throng_link *link, uint32_t count, throng_choice *ret);
 void throng_choose_again(throng_node *node, throng_neighbour *neighbour, throng_link *link, uint32_t count,
                          throng_choice *ret);
 void throng_ask(throng_node *node);        /* profile throng: everything that may be asked now */

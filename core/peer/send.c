@@ -7,7 +7,7 @@
 #define UPLOAD_PATIENCE (500 * THRONG_MS)
 #define JOIN_BACKOFF (300 * THRONG_MS)
 
-enum { JOIN_BACKOFF_SHIFT_MAX = 5, RECOMMENDED = 2, MANIFEST_ROOM = THRONG_MANIFEST_PART_SIZE + 24 };
+enum { JOIN_BACKOFF_SHIFT_MAX = 5, RECOMMENDED = 2, MANIFEST_ROOM = THRONG_MANIFEST_PART_SIZE + 24, RUN_DATAGRAMS = 4 };
 
 /* --- content -------------------------------------------------------------------------------------------- */
 
@@ -69,6 +69,12 @@ static int64_t owes(const throng_neighbour *n)
     return (int64_t)(n->sent_bytes - n->received_bytes);
 }
 
+/* Where messages are dear, one goes to the same as the last one did, until a unit has gone: they can go together. */
+static bool in_run(const throng_node *node, const throng_neighbour *n)
+{
+    return node->run_left > 0 && node->run_to == n->serial;
+}
+
 /* Who owes us least, of those whose content may go now. Who waits for nothing any more leaves the list. */
 static throng_neighbour *next_upload(throng_node *node)
 {
@@ -81,7 +87,8 @@ static throng_neighbour *next_upload(throng_node *node)
             *at = n->uploader_next;
             continue;
         }
-        if (!n->gone && may_upload(node, n) && (!best || owes(n) < owes(best)))
+        if (!n->gone && may_upload(node, n) &&
+            (!best || in_run(node, n) || (!in_run(node, best) && owes(n) < owes(best))))
             best = n;
         at = &n->uploader_next;
     }
@@ -420,6 +427,11 @@ static bool poll_content(throng_node *node, throng_datagram *ret)
             throng_node_wake(node, node->pace_next);
             return false;
         }
+        if (!in_run(node, n) && node->config.host_jitter > 0) {
+            node->run_to = n->serial;
+            node->run_left = RUN_DATAGRAMS;
+        }
+        node->run_left -= node->run_left > 0;
         if (make(node, n, true, ret))
             return true;
     }

@@ -37,12 +37,16 @@ typedef struct throng_node_config {
     bool gives_when_done;  /* throng: who has all gives without reckoning, as much as it has (true; paper: false) */
     uint32_t window_min;   /* throng: chunks in flight over all neighbours, at the least (16) */
     uint32_t window_max;   /* … and at the most (4,096) */
-    uint32_t neighbour_window;   /* throng: chunks in flight at one neighbour while the window is at its least (4) */
-    uint32_t units_open_max;     /* units with some but not all chunks there, at once: bounds the host's memory (512) */
-    throng_time busy_after;      /* throng: queue beyond which a sender says BUSY (80 ms) */
-    throng_time have_interval;   /* throng: a neighbour not talked to for this long gets a HAVE (400 ms) */
-    throng_time endgame_after;   /* throng: a chunk in flight this long may be asked of another (400 ms) */
-    uint64_t uplink_bps;         /* known uplink in bits/s; 0: estimate it */
+    uint32_t neighbour_window; /* throng: chunks in flight at one neighbour while the window is at its least (4) */
+    uint32_t units_open_max;   /* units with some but not all chunks there, at once: bounds the host's memory (512) */
+    throng_time busy_after;    /* throng: queue beyond which a sender says BUSY (80 ms) */
+    throng_time have_interval; /* throng: a neighbour not talked to for this long gets a HAVE (400 ms) */
+    throng_time endgame_after; /* throng: a chunk in flight this long may be asked of another (400 ms) */
+    uint64_t uplink_bps;       /* known uplink in bits/s; 0: estimate it */
+    /* throng: timers ring and datagrams are handed over up to so much late, as in a browser (0). What is sent late is
+     * made up for, delays of that size are no queue, and content goes to one neighbour for some datagrams before
+     * another. */
+    throng_time host_jitter;
     uint64_t upload_limit_bps;   /* never send faster than this; 0: no limit */
     uint64_t download_limit_bps; /* throng: ask for no more than arrives at this, headers included; 0: no limit */
     uint32_t objects_max;        /* objects at once (64) */
@@ -78,6 +82,10 @@ THRONG_API int throng_node_supply(throng_node *node, throng_time now, const thro
 /* Chunks [first, end) are on their way by other means (HTTP): ask nobody for them; claim false lets go of them. */
 THRONG_API int throng_node_claim(throng_node *node, throng_time now, const throng_hash *object, uint32_t first,
                                  uint32_t end, bool claim);
+/* Chunks [first, end) are needed before all others, until another call says otherwise; an empty range: none are. They
+ * are rounded to whole units. THRONG_ERR_NOT_FOUND, THRONG_ERR_INVALID. */
+THRONG_API int throng_node_prefer(throng_node *node, throng_time now, const throng_hash *object, uint32_t first,
+                                  uint32_t end);
 /* So many bytes came to the host by other means (HTTP): they count against download_limit_bps. */
 THRONG_API void throng_node_spend(throng_node *node, throng_time now, uint64_t bytes);
 /* A neighbour known to the host by other means. */
