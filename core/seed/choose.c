@@ -5,11 +5,13 @@
 #include <string.h>
 
 enum {
-    BROWSER_COPIES = 3,        /* browsers that hold something are enough to give it */
+    BROWSER_COPIES = 2,        /* browsers that hold something are enough to give it */
     BROWSER_SMALL_CHUNKS = 64, /* objects up to here everyone is given at once */
+    BROWSER_ALMS = 16,         /* chunks for who lacks what they hold … */
+    BROWSER_ALMS_DOUBLED = 6,  /* … twice as many each time, so often at the most */
 };
-#define BROWSER_PATIENCE                                                                                               \
-    (1 * THRONG_SECOND) /* … and who lacks it is left to them for so long, while they give nothing */
+/* … after so long in which they gave nothing. */
+#define BROWSER_PATIENCE (1 * THRONG_SECOND)
 
 static uint32_t lowest_bit(uint32_t bits)
 {
@@ -38,19 +40,39 @@ static bool rarest_lacking(const seed_member *member, uint32_t holders_max, uint
     return false;
 }
 
-/* Browsers stay while their page is read, and give on what they have. What enough of them hold a newcomer gets from
- * them, unless they give it nothing for a while: so the server's part stays the same, however many come. */
-static uint32_t holders_max(const seed_member *member, throng_time now)
+static bool is_left_to_others(const seed_member *member)
 {
-    bool helped = throng_addr_is_browser(&member->client->addr) && now < member->progress + BROWSER_PATIENCE &&
-                  member->object->geometry.data_chunks > BROWSER_SMALL_CHUNKS;
-    return helped ? BROWSER_COPIES - 1 : UINT32_MAX;
+    return throng_addr_is_browser(&member->client->addr) && member->object->geometry.data_chunks > BROWSER_SMALL_CHUNKS;
+}
+
+/* Browsers stay while their page is read, and give on what they have. What enough of them hold a newcomer gets from
+ * them. Who is given nothing for a while gets a little, and more each time: at the speed of a fast line it would have
+ * the whole object before the others' first chunk, and each newcomer of a crowd likewise. So the server's part stays
+ * about the same, however many come. */
+static bool unit_for(seed_member *member, throng_time now, uint32_t *ret_unit)
+{
+    if (!is_left_to_others(member))
+        return rarest_lacking(member, UINT32_MAX, ret_unit);
+    if (rarest_lacking(member, BROWSER_COPIES - 1, ret_unit))
+        return true;
+    if (now < member->progress + BROWSER_PATIENCE)
+        return false;
+    if (member->alms >= (uint32_t)BROWSER_ALMS << member->alms_doubled) {
+        member->alms = 0;
+        member->alms_doubled += member->alms_doubled < BROWSER_ALMS_DOUBLED;
+        member->progress = now;
+        return false;
+    }
+    if (!rarest_lacking(member, UINT32_MAX, ret_unit))
+        return false;
+    member->alms += 1u << member->object->unit_log2;
+    return true;
 }
 
 static bool begin_run(seed_member *member, throng_time now)
 {
     uint32_t unit;
-    if (!member->held || !rarest_lacking(member, holders_max(member, now), &unit))
+    if (!member->held || !unit_for(member, now, &unit))
         return false;
     member->run_unit = unit;
     member->run_missing = throng_seed_holdings_missing(member, unit);

@@ -11,6 +11,15 @@ seed_member *throng_seed_member_find(const seed_client *client, const seed_objec
     return member;
 }
 
+/* A browser's connection loses nothing: one copy, and another when that must have been dropped. */
+void throng_seed_manifest_credit(throng_time now, seed_member *member)
+{
+    uint64_t size = member->object->manifest_size;
+    bool browser = throng_addr_is_browser(&member->client->addr);
+    member->manifest_credit = browser ? size + THRONG_MANIFEST_PART_SIZE - 1 : MANIFEST_COPIES * size + MANIFEST_SLACK;
+    member->manifest_at = now;
+}
+
 int throng_seed_member_add(throng_seed *seed, throng_time now, seed_client *client, seed_object *object,
                            seed_member **ret)
 {
@@ -25,7 +34,7 @@ int throng_seed_member_add(throng_seed *seed, throng_time now, seed_client *clie
     member->client = client;
     member->object = object;
     member->progress = now;
-    member->manifest_credit = MANIFEST_COPIES * (uint64_t)object->manifest_size + MANIFEST_SLACK;
+    throng_seed_manifest_credit(now, member);
     member->next_of_client = client->members;
     client->members = member;
     if (client->members_count++ == 0)

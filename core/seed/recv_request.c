@@ -71,8 +71,10 @@ static void notice_progress(throng_time now, seed_member *member, const throng_c
     uint32_t told = 0;
     while (throng_chunk_walk_next(&walk, &interval))
         told += interval.end - interval.first;
-    if (told > member->told_chunks + member->gifted_chunks)
+    if (told > member->told_chunks + member->gifted_chunks) {
         member->progress = now;
+        member->alms = member->alms_doubled = 0;
+    }
     if (told > member->told_chunks) {
         member->told_chunks = told;
         member->gifted_chunks = 0;

@@ -126,11 +126,14 @@ struct seed_member {
     seed_member *newer, *older;
     throng_time progress; /* when it joined, or last told of more than was given here: others give to it */
     uint32_t told_chunks, gifted_chunks; /* as it told last, and given since */
+    uint32_t alms;                       /* a browser's: chunks given for want of others, since `progress` … */
+    uint8_t alms_doubled;                /* … and how often that was enough, without any progress in between */
     throng_time listed;                  /* when the directory was last told of it */
     bool welcome_queued;
     bool introduced;          /* to those whom its first WELCOME named */
     uint64_t token;           /* the one it joined with, to recognise a repeat */
-    uint64_t manifest_credit; /* bytes of manifest that it may still have ahead of all content */
+    uint64_t manifest_credit; /* bytes of manifest that it may still have ahead of all content … */
+    throng_time manifest_at;  /* … as of then */
 
     seed_http *http; /* it serves by HTTP, it says; NULL: no */
     uint64_t *held;  /* a bit for each granule: told, or given lately, or promised; NULL: none */
@@ -316,6 +319,8 @@ seed_member *throng_seed_member_find(const seed_client *client, const seed_objec
 int throng_seed_member_add(throng_seed *seed, throng_time now, seed_client *client, seed_object *object,
                            seed_member **ret);
 void throng_seed_member_remove(throng_seed *seed, seed_member *member);
+/* How many parts of the manifest it may ask for, from now on. */
+void throng_seed_manifest_credit(throng_time now, seed_member *member);
 /* The member for a frame about an object: joins one that a restart or a silence made us forget. */
 int throng_seed_member_get(throng_seed *seed, throng_time now, seed_client *client, seed_object *object,
                            seed_member **ret);

@@ -470,23 +470,55 @@ static uint32_t given_to_browser(fixture *f, uint64_t id, uint32_t has, throng_t
     return (uint32_t)((stats_of(f).content_bytes - before) / CHUNK);
 }
 
-static void browser_is_left_to_three_that_hold_all_until_it_waited(void **state)
+static void browser_is_left_to_two_that_hold_all_and_gets_more_each_time_it_waited(void **state)
 {
     fixture f;
     start(&f);
-    for (uint64_t id = 1; id <= 3; id++) {
+    for (uint64_t id = 1; id <= 2; id++) {
         join_browser(&f, id, true);
         assert_int_equal(given_to_browser(&f, id, 0, 500 * THRONG_MS), 128);
     }
     join_browser(&f, 4, true);
     assert_int_equal(given_to_browser(&f, 4, 0, 500 * THRONG_MS), 0);
     wait_for(&f, THRONG_SECOND);
-    assert_int_equal(given_to_browser(&f, 4, 0, 500 * THRONG_MS), 128);
-    join_browser(&f, 5, true);
-    for (uint32_t has = 10; has <= 100; has += 10) /* others give to it */
-        assert_int_equal(given_to_browser(&f, 5, has, 500 * THRONG_MS), 0);
+    uint32_t has = 0;
+    for (uint32_t alms = 16; alms <= 32; alms *= 2) {
+        assert_int_equal(given_to_browser(&f, 4, has, 500 * THRONG_MS), alms);
+        has += alms;
+        assert_int_equal(given_to_browser(&f, 4, has, 500 * THRONG_MS), 0);
+        wait_for(&f, THRONG_SECOND);
+    }
+    /* With what others give to it, it begins anew. */
+    has += 10;
+    assert_int_equal(given_to_browser(&f, 4, has, 500 * THRONG_MS), 0);
     wait_for(&f, THRONG_SECOND);
-    assert_int_equal(given_to_browser(&f, 5, 100, 500 * THRONG_MS), 28);
+    assert_in_range(given_to_browser(&f, 4, has, 500 * THRONG_MS), 12, 16); /* 58 chunks end amid a unit */
+    join_browser(&f, 5, true);
+    for (has = 10; has <= 100; has += 10)
+        assert_int_equal(given_to_browser(&f, 5, has, 500 * THRONG_MS), 0);
+    fixture_stop(&f);
+}
+
+/* It asks every 300 ms, and the parts stand in its connection. */
+static void browser_gets_a_manifest_once_until_it_must_be_lost(void **state)
+{
+    fixture f;
+    start(&f);
+    join_browser(&f, 1, true);
+    uint8_t bytes[64];
+    throng_addr from = throng_addr_browser(1);
+    throng_writer w = throng_writer_on(bytes, sizeof bytes);
+    throng_manifest_get_encode(&w, &(throng_manifest_get){.object = f.tag, .offset = 0});
+    uint32_t parts = 0;
+    forget_sent(&f);
+    for (uint32_t i = 0; i < 20; i++) {
+        throng_seed_recv(f.seed, f.now, UNIX_NOW, 1001, &from, bytes, throng_writer_size(&w));
+        wait_for(&f, 300 * THRONG_MS);
+        parts = count_sent(&f, UINT32_MAX, THRONG_FRAME_MANIFEST);
+        if (i == 15)
+            assert_int_equal(parts, (f.manifest_size + THRONG_MANIFEST_PART_SIZE - 1) / THRONG_MANIFEST_PART_SIZE);
+    }
+    assert_true(parts > (f.manifest_size + THRONG_MANIFEST_PART_SIZE - 1) / THRONG_MANIFEST_PART_SIZE);
     fixture_stop(&f);
 }
 
@@ -546,7 +578,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(browser_is_named_browsers_alone_and_others_are_named_none),
-        cmocka_unit_test(browser_is_left_to_three_that_hold_all_until_it_waited),
+        cmocka_unit_test(browser_is_left_to_two_that_hold_all_and_gets_more_each_time_it_waited),
+        cmocka_unit_test(browser_gets_a_manifest_once_until_it_must_be_lost),
         cmocka_unit_test(browser_is_not_sent_again_what_its_connection_holds_back),
         cmocka_unit_test(browser_stays_while_its_connection_does),
         cmocka_unit_test(browser_without_a_connection_is_not_believed),
