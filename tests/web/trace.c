@@ -124,6 +124,11 @@ static void start(world *w, uint32_t node)
     throng_alloc alloc = {.resize = resize};
     throng_node_config_default(&config, THRONG_PROFILE_THRONG);
     config.tab_bytes = 1 << 20;
+    config.degree_max = 12;
+    config.host_jitter = 40 * THRONG_MS;
+    config.neighbour_window = 8;
+    config.have_interval = 1000 * THRONG_MS;
+    config.seek_interval = 500 * THRONG_MS;
     config.give_percent = node == 0 ? 0 : 100;
     for (uint32_t i = 0; i < sizeof config.entropy; i++)
         config.entropy[i] = (uint8_t)below(w, 256);

@@ -129,18 +129,21 @@ test("neighbour that closes in mid-transfer costs the page nothing", () => withS
 
 test("neighbour that lies is found out and the page is whole", () => withSite({}, async (site, come) => {
     const liar = await come();
-    /* It passes every bit of content on but one: a DATA frame (5) right behind TIME (18, of five bytes). */
+    /* It passes every bit of content on but one: a DATA frame (5) right behind TIME (18, of five bytes), alone or in a bundle (0x83). */
     await liar.addInitScript(() => {
         const send = RTCDataChannel.prototype.send;
+        const spoil = (payload) => payload[0] === 18 && payload[5] === 5 && (payload[payload.length - 1] ^= 1);
         RTCDataChannel.prototype.send = function (data) {
             const bytes = new Uint8Array(data);
-            if (bytes[0] === 18 && bytes[5] === 5)
-                bytes[bytes.length - 1] ^= 1;
+            for (let at = 1; bytes[0] === 0x83 && at < bytes.length; at += 2 + (bytes[at] << 8 | bytes[at + 1]))
+                spoil(bytes.subarray(at + 2, at + 2 + (bytes[at] << 8 | bytes[at + 1])));
+            spoil(bytes);
             return send.call(this, bytes);
         };
     });
-    await fetched(await visit(liar, site.url + "/"), "/big.bin");
+    /* The liar came last, so that it is the first whom the next is told of. */
     await fetched(await visit(await come(), site.url + "/"), "/big.bin");
+    await fetched(await visit(liar, site.url + "/"), "/big.bin");
     site.seeds = false;
     const page = await come(), frame = await visit(page, site.url + "/");
     assert.equal((await fetched(frame, "/big.bin")).hash, hex(site.files["/big.bin"].bytes));
@@ -213,6 +216,19 @@ test("neighbours are met through neighbours, which keeps the server out of it", 
     await until(async () => (await sum("opened")) > 8, "more channels than the server named");
     for (const page of pages)
         assert.ok((await page.stats()).messages <= 12, JSON.stringify(await page.stats()));
+}));
+
+test("visitors who have eight neighbours at most have twelve signalling messages at most", () => withSite({ rateBps: 2e6 }, async (site, come) => {
+    const pages = await Promise.all(Array.from({ length: 9 }, () => come())), coming = [];
+    for (const page of pages) {
+        coming.push(visit(page, site.url + "/"));
+        await until(async () => (await page.stats().catch(() => null)) !== null, "a core");
+    }
+    await Promise.all(coming);
+    const stats = await Promise.all(pages.map((page) => page.stats()));
+    for (const one of stats)
+        assert.ok(one.opened > 0 && (one.opened > 8 || one.messages <= 12), JSON.stringify(one));
+    assert.ok(stats.filter((one) => one.opened <= 8).length >= 4, JSON.stringify(stats));
 }));
 
 test("signals out of form are refused and counted", () => withSite({}, async (site, come) => {

@@ -9,7 +9,16 @@
 
 #include "memory.h"
 
-enum { IO_SIZE = THRONG_MANIFEST_SIZE_MAX, PEER_PORT = 1 };
+enum {
+    IO_SIZE = THRONG_MANIFEST_SIZE_MAX,
+    PEER_PORT = 1,
+    DEGREE_MAX = 12, /* LINKS_MAX of web/src/mesh.ts, and some that are being met */
+    NEIGHBOUR_WINDOW = 8,
+};
+/* A message costs a browser over half a millisecond of processor time, whatever its size: few and full ones. */
+#define HAVE_INTERVAL (1000 * THRONG_MS)
+#define SEEK_INTERVAL (500 * THRONG_MS)
+#define TIMERS_LATE (40 * THRONG_MS) /* a turn of web/src/peer.ts, and what else a page does */
 
 typedef struct web_host {
     /* --- the interface: offsets in core.ts ------------------------------------------------------------- */
@@ -78,6 +87,11 @@ int web_start(web_host *h, double uplink_bps, double upload_limit_bps, uint32_t 
     config.upload_limit_bps = (uint64_t)upload_limit_bps;
     config.tab_bytes = tab_bytes;
     config.give_percent = give_percent;
+    config.degree_max = DEGREE_MAX;
+    config.host_jitter = TIMERS_LATE;
+    config.neighbour_window = NEIGHBOUR_WINDOW;
+    config.have_interval = HAVE_INTERVAL;
+    config.seek_interval = SEEK_INTERVAL;
     memcpy(config.entropy, h->io, sizeof config.entropy);
     memset(h->io, 0, sizeof config.entropy);
     return throng_node_new(&h->node, &config, &alloc);
@@ -146,6 +160,23 @@ int web_claim(web_host *h, double now, uint32_t first, uint32_t end, int claim)
     if (claim == 2)
         return throng_node_supply(h->node, (throng_time)now, &id, first, end);
     return throng_node_claim(h->node, (throng_time)now, &id, first, end, claim == 1);
+}
+
+/* io: id of the object. Its bytes [offset, offset + size) are needed before all others; size 0: none are. */
+int web_prefer(web_host *h, double now, double offset, double size)
+{
+    throng_hash id;
+    throng_object_info info;
+    memcpy(id.bytes, h->io, sizeof id.bytes);
+    int error = throng_node_object(h->node, &id, &info);
+    if (error < 0)
+        return error;
+    const throng_geometry *g = &info.geometry;
+    uint64_t last = (uint64_t)(offset + size) + g->chunk_size - 1;
+    uint64_t end = last / g->chunk_size < g->data_chunks ? last / g->chunk_size : g->data_chunks;
+    uint64_t first = (uint64_t)offset / g->chunk_size < end ? (uint64_t)offset / g->chunk_size : end;
+    return throng_node_prefer(h->node, (throng_time)now, &id, (uint32_t)first,
+                              size > 0 ? (uint32_t)end : (uint32_t)first);
 }
 
 int web_leave(web_host *h, double now)

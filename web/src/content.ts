@@ -76,11 +76,11 @@ export class Content {
             wake();
     }
 
-    /** The next verified bytes from `from` on, at most up to `end`; waits for them. */
-    async read(from: number, end: number): Promise<Uint8Array> {
+    /** The next verified bytes from `from` on, at most up to `end`; waits for them, and for `least` of them if there are so many. */
+    async read(from: number, end: number, least = 1): Promise<Uint8Array> {
         for (;;) {
             const reach = Math.min(this.reach(from), end);
-            if (reach > from)
+            if (reach >= Math.min(from + least, end) && reach > from)
                 return this.bytes.slice(from, reach);
             if (this.failed)
                 throw this.failed;

@@ -16,6 +16,7 @@ interface Exports {
     web_join(h: number, now: number, content: number, size: number, chunkSize: number): number;
     web_offer(h: number, now: number, content: number, size: number): number;
     web_drop(h: number, now: number): number;
+    web_prefer(h: number, now: number, offset: number, size: number): number;
     web_claim(h: number, now: number, first: number, end: number, claim: number): number;
     web_leave(h: number, now: number): number;
     web_receive(h: number, now: number, peer: bigint, size: number): number;
@@ -79,9 +80,9 @@ export class Core {
             throw new Error("throng: no memory");
     }
 
-    /* Memory that grew is another buffer. */
+    /* Memory that grew is another buffer, and the views of the one before are empty. */
     private fresh_(): DataView {
-        if (!this.u8_ || this.u8_.buffer !== this.e_.memory.buffer) {
+        if (!this.u8_?.length) {
             this.u8_ = new Uint8Array(this.e_.memory.buffer);
             this.view_ = new DataView(this.e_.memory.buffer);
         }
@@ -136,6 +137,12 @@ export class Core {
         return this.e_.web_claim(this.h_, now, first, end, claim);
     }
 
+    /** Bytes [offset, offset + size) are needed before all others; size 0: none are. */
+    prefer(now: number, id: Uint8Array, offset: number, size: number): number {
+        this.put_(id);
+        return this.e_.web_prefer(this.h_, now, offset, size);
+    }
+
     leave(now: number): void {
         this.e_.web_leave(this.h_, now);
     }
@@ -160,16 +167,17 @@ export class Core {
     }
 
     private told_(kind: Kind): Told {
-        const view = this.fresh_(), at = this.h_, size = this.u32_(At.Size), bytes = this.u32_(At.Bytes);
+        const view = this.fresh_(), at = this.h_, u32 = (field: number) => view.getUint32(at + field, true);
+        const size = u32(At.Size), bytes = u32(At.Bytes), other = u32(At.Other);
         return {
             kind, size,
-            content: this.u32_(At.Content),
-            request: this.f64_(At.Request),
-            offset: this.f64_(At.Offset),
+            content: u32(At.Content),
+            request: view.getFloat64(at + At.Request, true),
+            offset: view.getFloat64(at + At.Offset, true),
             value: view.getInt32(at + At.Value, true),
             peer: view.getBigUint64(at + At.Peer, true),
-            bytes: bytes ? this.slice_(bytes, size) : null,
-            other: this.slice_(this.u32_(At.Other), kind === Kind.Verify ? 32 : this.u32_(At.OtherSize)),
+            bytes: bytes ? this.u8_.subarray(bytes, bytes + size) : null,
+            other: this.u8_.subarray(other, other + (kind === Kind.Verify ? 32 : u32(At.OtherSize))),
         };
     }
 

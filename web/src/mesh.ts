@@ -5,9 +5,11 @@
  *   o | nonce | ufrag | pwd | fingerprint, base64 | candidates      offer
  *   a | nonce | …                                                   answer to the offer of that nonce
  *   c | nonce | candidates                                          further candidates
+ *   n | nonce                                                       no room: the offer of that nonce is not answered
  * Candidates are apart by ";", each "type priority address port". UDP alone. */
 
-const LINKS_MAX = 16, OURS_MAX = 6, SERVER_OFFERS = 2, OPEN_WITHIN_MS = 8000, GATHER_MS = 200, GATHER_MAX_MS = 300, AGAIN_MS = 1000, QUEUE_BYTES = 1 << 20;
+const LINKS_MAX = 10, OURS_MAX = 4, SERVER_OFFERS = 2, OFFER_AGAIN_MS = 700, OPEN_WITHIN_MS = 8000, GATHER_MS = 200, GATHER_MAX_MS = 300, AGAIN_MS = 1000, QUEUE_BYTES = 1 << 20;
+const BUNDLE = 0x83, BUNDLED_MAX = 4, PAYLOAD_MAX = 1207;
 const RELAY = 0x80, RELAY_BURST = 16, RELAY_PER_S = 4, TEXT_MAX = 1024, CANDIDATES_MAX = 16;
 
 export interface MeshHost {
@@ -29,7 +31,7 @@ interface Link {
     channel: RTCDataChannel;
     nonce: string;
     ours: boolean;
-    offer: string;
+    open: boolean;
     answered: boolean;
     fresh: string[]; /* candidates not yet told */
     gathered?: () => void;
@@ -74,12 +76,27 @@ function lengthen(short: string): RTCIceCandidateInit | null {
     return { candidate: `candidate:${f[1]}${f[2]} 1 udp ${f[2]} ${f[3]} ${f[4]} typ ${f[1]}${related}`, sdpMid: "0", sdpMLineIndex: 0 };
 }
 
+/* 0x83, and each payload behind its size, u16. */
+function bundle(payloads: Uint8Array[]): Uint8Array {
+    const bytes = new Uint8Array(payloads.reduce((sum, payload) => sum + 2 + payload.length, 1));
+    let at = 1;
+    bytes[0] = BUNDLE;
+    for (const payload of payloads) {
+        bytes[at++] = payload.length >> 8;
+        bytes[at++] = payload.length;
+        bytes.set(payload, at);
+        at += payload.length;
+    }
+    return bytes;
+}
+
 export class Mesh {
     readonly stats: MeshStats = { opened: 0, failed: 0, relayed: 0, refused: 0, signalsDirect: 0, signalsServer: 0 };
     self = 0n;
     private host_: MeshHost;
     private links_ = new Map<bigint, Link>();
     private left_ = false;
+    private offeredAt_ = -Infinity; /* the last time through the server */
 
     constructor(host: MeshHost) {
         this.host_ = host;
@@ -100,16 +117,34 @@ export class Mesh {
         return this.push_(link, payload);
     }
 
-    /* Through the neighbour that named it. Whom the server named, through the server while there are few, then through a neighbour that
+    /** Several payloads of the core's at once. A message costs a browser over half a millisecond whatever its size, so they go together
+     *  if the channel is open. */
+    sendAll(peer: bigint, payloads: Uint8Array[]): void {
+        const link = this.links_.get(peer);
+        for (let i = 0; i < payloads.length; i += BUNDLED_MAX) {
+            const some = payloads.slice(i, i + BUNDLED_MAX);
+            if (some.length > 1 && link?.open)
+                this.push_(link, bundle(some));
+            else
+                for (const payload of some)
+                    this.send(peer, payload);
+        }
+    }
+
+    /* Through the neighbour that named it. Whom the server named, through the server while there is no neighbour, then through one that
      * may know it, too: in a crowd most know each other. */
     private way_(peer: bigint): bigint | null {
         const introducer = this.host_.introducer(peer);
         if (introducer && this.has(introducer))
             return introducer;
-        if (this.ours_((link) => !link.via) < SERVER_OFFERS)
-            return 0n;
         const open = this.open();
-        return open.length ? open[Math.floor(Math.random() * open.length)]! : null;
+        if (open.length)
+            return open[Math.floor(Math.random() * open.length)]!;
+        /* At most one a while, and two at a time: each costs whom it is for messages, too. */
+        if (this.ours_((link) => !link.via) >= SERVER_OFFERS || performance.now() < this.offeredAt_ + OFFER_AGAIN_MS)
+            return null;
+        this.offeredAt_ = performance.now();
+        return 0n;
     }
 
     private ours_(which: (link: Link) => boolean = () => true): number {
@@ -117,7 +152,7 @@ export class Mesh {
     }
 
     private push_(link: Link, payload: Uint8Array): boolean {
-        if (link.channel.readyState === "open") {
+        if (link.open && link.channel.readyState === "open") {
             if (link.channel.bufferedAmount > QUEUE_BYTES)
                 return false;
             link.channel.send(payload as Uint8Array<ArrayBuffer>);
@@ -130,7 +165,7 @@ export class Mesh {
     }
 
     has(peer: bigint): boolean {
-        return this.links_.get(peer)?.channel.readyState === "open";
+        return !!this.links_.get(peer)?.open;
     }
 
     open(): bigint[] {
@@ -144,12 +179,13 @@ export class Mesh {
     private connect_(peer: bigint, via: bigint, ours: boolean, nonce: string): Link {
         const pc = new RTCPeerConnection({ iceServers: this.host_.iceServers() });
         const channel = pc.createDataChannel("", { ordered: false, maxRetransmits: 0, negotiated: true, id: 0 });
-        const link: Link = { peer, via, pc, channel, nonce, ours, offer: "", answered: false, fresh: [], early: [], held: [],
+        const link: Link = { peer, via, pc, channel, nonce, ours, open: false, answered: false, fresh: [], early: [], held: [],
                              tokens: RELAY_BURST, tokensAt: performance.now(), timer: undefined };
         this.links_.set(peer, link);
         channel.binaryType = "arraybuffer";
         channel.onopen = () => {
             clearTimeout(link.timer);
+            link.open = true;
             this.stats.opened++;
             for (const payload of link.held.splice(0))
                 this.push_(link, payload);
@@ -175,8 +211,9 @@ export class Mesh {
             return;
         this.links_.delete(link.peer);
         clearTimeout(link.timer);
-        if (link.channel.readyState !== "open" && link.channel.readyState !== "closed")
+        if (!link.open)
             this.stats.failed++;
+        link.open = false;
         link.channel.onclose = link.channel.onmessage = null;
         link.pc.onconnectionstatechange = null;
         link.pc.close();
@@ -236,11 +273,10 @@ export class Mesh {
                 setTimeout(() => {
                     if (this.links_.get(link.peer) !== link || link.answered)
                         return;
-                    link.via = this.way_(link.peer) ?? 0n;
-                    if (link.via)
-                        this.close_(link); /* another time */
-                    else
-                        this.tell_(link, text, false);
+                    if (this.open().length)
+                        return this.close_(link); /* another time */
+                    link.via = 0n;
+                    this.tell_(link, text, false);
                 }, AGAIN_MS);
             return;
         }
@@ -266,6 +302,8 @@ export class Mesh {
                 }
             } else if (f[0] === "c" && f.length === 3 && link && f[1] === link.nonce)
                 await this.candidates_(link, f[2]!);
+            else if (f[0] === "n" && f.length === 2 && link?.ours && f[1] === link.nonce)
+                this.close_(link);
             else
                 throw 0;
         } catch {
@@ -276,14 +314,18 @@ export class Mesh {
     private async answer_(from: bigint, via: bigint, f: string[], link: Link | undefined): Promise<void> {
         if (link) {
             /* The same offer again: the answer is on its way. Both offered: the lower id's counts. */
-            if (link.nonce === f[1] || link.channel.readyState === "open" || (link.ours && this.self < from))
+            if (link.nonce === f[1] || link.open || (link.ours && this.self < from))
                 return;
             link.pc.onconnectionstatechange = link.channel.onclose = null;
             clearTimeout(link.timer);
             link.pc.close();
             this.links_.delete(from);
-        } else if (this.links_.size >= LINKS_MAX)
+        } else if (this.links_.size >= LINKS_MAX) {
+            /* Who offered tries another at once, rather than when its patience ends. */
+            if (!via || !this.relay_(via, from, ["n", f[1]].join("|")))
+                this.host_.signal(from, ["n", f[1]].join("|"));
             throw 0;
+        }
         const held = link?.held || [];
         link = this.connect_(from, via, false, f[1]!);
         link.held = held;
@@ -321,17 +363,33 @@ export class Mesh {
     /* --- what neighbours say -------------------------------------------------------------------------------- */
 
     private heard_(link: Link, data: unknown): void {
-        if (!(data instanceof ArrayBuffer) || data.byteLength === 0 || data.byteLength > 1207) {
+        if (!(data instanceof ArrayBuffer) || data.byteLength === 0 || data.byteLength > 1 + BUNDLED_MAX * (2 + PAYLOAD_MAX)) {
             this.stats.refused++;
             return;
         }
         const bytes = new Uint8Array(data);
-        if (bytes[0] !== RELAY)
+        if (bytes[0] === BUNDLE)
+            this.unbundle_(link, bytes);
+        else if (bytes[0]! < RELAY && data.byteLength > PAYLOAD_MAX)
+            this.stats.refused++;
+        else if (bytes[0] !== RELAY)
             this.host_.received(link.peer, bytes);
         else if (data.byteLength < 18 || data.byteLength > 17 + TEXT_MAX)
             this.stats.refused++;
         else
             this.pass_(link, bytes);
+    }
+
+    private unbundle_(link: Link, bytes: Uint8Array): void {
+        for (let at = 1; at < bytes.length;) {
+            const size = bytes[at]! << 8 | bytes[at + 1]!, payload = bytes.subarray(at + 2, at + 2 + size);
+            if (!size || size > PAYLOAD_MAX || payload.length < size || payload[0]! >= RELAY) {
+                this.stats.refused++;
+                return;
+            }
+            this.host_.received(link.peer, payload);
+            at += 2 + size;
+        }
     }
 
     private pass_(link: Link, bytes: Uint8Array): void {

@@ -3,7 +3,7 @@
 import { Content } from "./content";
 import { Peer } from "./peer";
 
-const EAGER_BYTES_MAX = 4 << 20, INDEX_BYTES_MAX = 1 << 20;
+const EAGER_BYTES_MAX = 4 << 20, INDEX_BYTES_MAX = 1 << 20, INDEX_FIRST_BYTES = 4096, AHEAD_BYTES = 1 << 20;
 
 /** A path's content: a part of a page object, or an object. */
 export interface Place { content: Content; at: number; size: number; headers: string | null }
@@ -36,10 +36,13 @@ export class Objects {
 
     /* Page object: u32 size of the index, index as JSON, bodies (docs/SIGNALLING.md, section 6). */
     private async readIndex_(content: Content): Promise<void> {
+        this.peer_.prefer(content, 0, INDEX_FIRST_BYTES);
         const size = new DataView((await this.all_(content, 0, 4)).buffer).getUint32(0);
         if (size > INDEX_BYTES_MAX || size > content.bytes.length - 4)
             throw new Error("throng: page object out of form");
+        this.peer_.prefer(content, 0, 4 + size);
         const index = JSON.parse(new TextDecoder().decode(await this.all_(content, 4, 4 + size)));
+        this.peer_.prefer(content, 0, 0);
         for (const entry of index.objects as Entry[])
             this.enter_(content, 4 + size, entry);
     }
@@ -67,6 +70,11 @@ export class Objects {
                 place();
         }
         this.places_.set(e.path, place);
+    }
+
+    /** Somebody waits for the bytes [from, end) of a place, in order, as of a video. */
+    wait({ content, at }: Place, from: number, end: number): void {
+        this.peer_.prefer(content, at + from, Math.min(end - from, AHEAD_BYTES));
     }
 
     /** Whether a path is known, or may be in an index that is on its way. */

@@ -9,7 +9,9 @@ import type { Answer, Ask } from "./port";
 import { CoreShare } from "./share";
 import { ServerSocket } from "./signalling";
 
-const CONTROLLED_WITHIN_MS = 6000, HELLO_WITHIN_MS = 3000, LOOP_MS = 10000, LOOP_MAX = 4, PATIENCE_MS = 1000, LATE_MS = 4000;
+const CONTROLLED_WITHIN_MS = 15000, HELLO_WITHIN_MS = 3000, LOOP_MS = 10000, LOOP_MAX = 4, PATIENCE_MS = 1000, LATE_MS = 4000;
+/* A part of a page goes to the worker whole, more in pieces of this size: each takes five turns of three threads. */
+const PIECE_BYTES = 256 << 10, PIECE_OF_RANGE_BYTES = 64 << 10;
 const here = () => location.pathname + location.search;
 
 /* The page as the server gives it to everybody. */
@@ -69,15 +71,17 @@ function parseHeaders(text: string): [string, string][] {
 }
 
 /* The next bytes; or, if for some time nothing new came of the object, up to where the server has to help out. */
-async function nextBytes(place: Place, at: number, end: number, port: MessagePort): Promise<Uint8Array | number> {
+async function nextBytes(place: Place, at: number, end: number, least: number, port: MessagePort): Promise<Uint8Array | number> {
     const { content } = place, from = place.at + at;
-    const read = content.read(from, place.at + end).catch(() => null);
+    const read = content.read(from, place.at + end, least).catch(() => null);
     for (;;) {
         const bytes = await Promise.race([read, new Promise<undefined>((go) => setTimeout(() => go(undefined), PATIENCE_MS))]);
         if (bytes)
             return bytes;
-        if (bytes === null || performance.now() - content.progressAt > LATE_MS)
-            return Math.min(content.gap(from) - place.at, end);
+        if (bytes === null || performance.now() - content.progressAt > LATE_MS) {
+            const reach = Math.min(content.reach(from), place.at + end);
+            return reach > from ? content.bytes.slice(from, reach) : Math.min(content.gap(from) - place.at, end);
+        }
         port.postMessage(0);
     }
 }
@@ -93,11 +97,14 @@ async function serve(objects: Objects, ask: Ask, port: MessagePort): Promise<voi
     const end = Math.min(ask.to ?? place.size, place.size);
     const headers = place.headers ?? (await place.content.described);
     const answer: Answer = { headers: parseHeaders(headers), from, end, size: place.size };
+    const ranged = ask.from !== undefined;
     let at = from;
     port.onmessage = async ({ data }) => {
         if (!data)
             return port.close();
-        const next = await nextBytes(place, at, end, port);
+        if (ranged)
+            objects.wait(place, at, end);
+        const next = await nextBytes(place, at, end, ranged ? PIECE_OF_RANGE_BYTES : PIECE_BYTES, port);
         if (next instanceof Uint8Array) {
             at += next.length;
             port.postMessage(next, [next.buffer]);

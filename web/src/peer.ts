@@ -12,6 +12,8 @@ import { hashIs, signatureIs } from "./verify";
 
 /** Larger objects are left to HTTP: what a visitor gives, it holds in memory. */
 const OBJECT_BYTES_MAX = 256 << 20, TIMER_MAX_MS = 1000;
+/** Between two looks at what the core has to say: what is said meanwhile goes together, and costs one turn of the page. */
+const TURN_MS = 24;
 
 export interface PeerOptions extends CoreOptions {
     iceServers?: RTCIceServer[];
@@ -35,8 +37,11 @@ export class Peer {
     private byId_ = new Map<string, Content>();
     private next_ = 1;
     private timer_: ReturnType<typeof setTimeout> | undefined;
+    private timerAt_ = Infinity; /* when it rings, as all times of the core: microseconds */
+    private turnAt_ = 0; /* the last turn's */
     private ice_: RTCIceServer[];
     private early_: Uint8Array[] = [];
+    private leaving_ = new Map<bigint, Uint8Array[]>(); /* in this turn */
     private welcomed_ = false;
     private left_ = false;
     private lost_ = false;
@@ -77,7 +82,8 @@ export class Peer {
         if (!this.begun_)
             return;
         this.core_.receive(this.now_(), peer, payload);
-        this.pump_();
+        this.drain_(); /* the core's events are about these very bytes */
+        this.soon_();
     }
 
     private now_(): number {
@@ -146,6 +152,12 @@ export class Peer {
             return null;
         this.byId_.set(String.fromCharCode(...id), content);
         return content;
+    }
+
+    /** Bytes of an object that are needed before all others; size 0: none are. */
+    prefer(content: Content, offset: number, size: number): void {
+        this.core_.prefer(this.now_(), content.id, offset, size);
+        this.soon_();
     }
 
     /** Neither wants nor gives an object any more. */
@@ -221,24 +233,45 @@ export class Peer {
 
     /* --- the core ------------------------------------------------------------------------------------------- */
 
+    private drain_(): void {
+        for (let event; !this.left_ && (event = this.core_.event());)
+            this.happened_(event);
+    }
+
     private pump_(): void {
         if (this.left_ || !this.begun_)
             return;
-        const now = this.now_();
-        for (let event; (event = this.core_.event());)
-            this.happened_(event);
+        const now = (this.turnAt_ = this.now_());
+        if (this.core_.deadline() <= now)
+            this.core_.tick(now); /* by what is heard, too: under load timers come late */
+        this.drain_();
         for (let datagram; (datagram = this.core_.send(now));)
             this.send_(datagram);
-        this.sleep_();
+        for (const [peer, payloads] of this.leaving_)
+            this.mesh.sendAll(peer, payloads);
+        this.leaving_.clear();
+        this.ring_(Math.min(this.core_.deadline(), now + TIMER_MAX_MS * 1000));
     }
 
-    private sleep_(): void {
-        clearTimeout(this.timer_);
-        const wait = Math.min(TIMER_MAX_MS, Math.max(0, (this.core_.deadline() - this.now_()) / 1000));
-        this.timer_ = setTimeout(() => {
-            this.core_.tick(this.now_());
+    /* In a moment, with all that comes until then; at once if there was no turn for as long as that. */
+    private soon_(): void {
+        if (this.now_() >= this.turnAt_ + TURN_MS * 1000)
             this.pump_();
-        }, wait);
+        else
+            this.ring_(0);
+    }
+
+    /* A timer that rings soon enough is left alone: setting one costs as much as all the rest of a turn. */
+    private ring_(at: number): void {
+        at = Math.max(at, this.turnAt_ + TURN_MS * 1000);
+        if (this.timerAt_ <= at)
+            return;
+        clearTimeout(this.timer_);
+        this.timerAt_ = at;
+        this.timer_ = setTimeout(() => {
+            this.timerAt_ = Infinity;
+            this.pump_();
+        }, Math.max(0, (at - this.now_()) / 1000));
     }
 
     private send_(d: Told): void {
@@ -247,8 +280,11 @@ export class Peer {
         payload.set(d.other);
         if (body)
             payload.set(body, d.other.length);
-        if (d.peer)
-            this.mesh.send(d.peer, payload);
+        const known = this.leaving_.get(d.peer);
+        if (known)
+            known.push(payload);
+        else if (d.peer)
+            this.leaving_.set(d.peer, [payload]);
         else if (this.welcomed_)
             this.signalling_.send(payload);
         else if (this.early_.length < 4)
@@ -280,7 +316,8 @@ export class Peer {
     private async check_(request: number, right: Promise<boolean>, fault: Fault): Promise<void> {
         const result = (await right.catch(() => false)) ? 0 : fault;
         this.core_.complete(this.now_(), request, result);
-        this.pump_();
+        this.drain_();
+        this.soon_();
     }
 
     private checkManifest_(content: Content, event: Told): void {
