@@ -46,7 +46,7 @@ function replay(lines) {
     return { told, dones };
 }
 
-for (const seed of [1, 3, 4])
+for (const seed of [1, 3, 5])
     test(`trace of seed ${seed} is the native one`, () => {
         const lines = execFileSync(process.env.THRONG_TRACE, [String(seed)], { maxBuffer: 1 << 28 }).toString().trim().split("\n");
         const expected = lines.filter((line) => line.startsWith("<") && !line.includes("done"));
