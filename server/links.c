@@ -190,10 +190,14 @@ typedef struct word {
 
 static const char *next_of(const scan *s, word *w)
 {
-    if (w->next == NULL || w->next < s->at) {
-        const char *hit = memmem(s->at, (size_t)(s->end - s->at), w->text, strlen(w->text));
-        w->next = hit != NULL ? hit : s->end;
-    }
+    size_t size = strlen(w->text);
+    if (w->next != NULL && w->next >= s->at)
+        return w->next;
+    /* Not memmem: sanitizers have that look at all of the rest, however near the word is. */
+    const char *at = s->at;
+    while (at != NULL && (size_t)(s->end - at) >= size && memcmp(at, w->text, size) != 0)
+        at = memchr(at + 1, w->text[0], (size_t)(s->end - at) - 1);
+    w->next = at != NULL && (size_t)(s->end - at) >= size ? at : s->end;
     return w->next;
 }
 
