@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* Who has been a member for less is not known to all who hold what it should know of. */
+#define NEWCOMER (5 * THRONG_SECOND)
+
 /* ---- questions ---- */
 
 /* Only members whom we know ourselves: so nobody can send us to strangers. */
@@ -32,7 +35,7 @@ static void end_query(throng_group *group, group_query *query, const throng_copi
 /* This root is of no help: the next one, or the server. */
 static void ask_another(throng_group *group, group_query *query)
 {
-    if (++query->asks >= ASKS_MAX) {
+    if (++query->asks >= ASKS_MAX + query->grace) {
         end_query(group, query, NULL, NULL);
         return;
     }
@@ -54,17 +57,22 @@ static bool is_of_use(throng_group *group, const group_query *query, const thron
 static void settle(throng_group *group, group_query *query, const throng_copies *copies, uint32_t by)
 {
     const group_peer *peer = throng_group_by_serial(group, by);
-    throng_time again = group->now + copies->wait_ms * THRONG_MS;
+    /* Who is no root any more is not told how a fetch went on: its word for one is worth nothing. */
+    uint32_t wait_ms = query->asks < ASKS_MAX ? copies->wait_ms : 0;
+    throng_time again = group->now + wait_ms * THRONG_MS;
     if (is_of_use(group, query, copies, peer)) {
         end_query(group, query, copies, peer);
-    } else if (copies->wait_ms > 0 && again <= query->began + group->config.find_patience) {
+    } else if (wait_ms > 0 && again <= query->began + group->config.find_patience) {
         group->stats.waited++;
         query->root = NOBODY;
         query->at = again;
-    } else if (copies->wait_ms > 0) {
+    } else if (wait_ms > 0) {
         end_query(group, query, NULL, NULL);
     } else {
-        query->denied = by;
+        if (query->denied_count < RANKS)
+            query->denied[query->denied_count++] = by;
+        if (peer && group->now < peer->made_at + NEWCOMER)
+            query->grace = 1;
         ask_another(group, query);
     }
 }
@@ -78,10 +86,13 @@ static void find_of(const group_query *query, throng_find *ret)
 /* True if the query is no more, or another stands in its place. */
 static bool ask(throng_group *group, group_query *query)
 {
-    uint32_t number = query->number;
-    uint32_t root = throng_group_root(group, query->url, 0);
-    if (root == query->denied && root != NOBODY)
-        root = throng_group_root(group, query->url, 1);
+    uint32_t number = query->number, root = NOBODY;
+    for (uint32_t rank = 0; rank < RANKS && root == NOBODY; rank++) {
+        root = throng_group_root(group, query->url, rank);
+        for (uint32_t i = 0; i < query->denied_count; i++)
+            if (query->denied[i] == root)
+                root = NOBODY;
+    }
     if (root == NOBODY) {
         end_query(group, query, NULL, NULL);
         return true;
@@ -117,12 +128,13 @@ void throng_group_queries_tick(throng_group *group)
         group_query *query = &group->queries[i];
         if (query->root > OURSELVES && is_lost(group, query)) {
             uint32_t count = group->queries_count;
+            query->grace = 1;
             ask_another(group, query);
             if (group->queries_count < count)
                 continue;
         }
         /* Asking oneself may end in asking the next at once. */
-        for (uint32_t tries = 0; tries < ASKS_MAX && query->root <= OURSELVES && group->now >= query->at; tries++)
+        for (uint32_t tries = 0; tries < RANKS && query->root <= OURSELVES && group->now >= query->at; tries++)
             if (ask(group, query))
                 break;
     }

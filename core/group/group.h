@@ -28,6 +28,8 @@
 #define FIRST_SIZE 360
 /* Two roots know of each copy. */
 #define ROOTS 2
+/* … and the next is asked as well when one of them was lost or has just come: it was a root before. */
+#define RANKS 3
 /* Questions of one find that are not answered by a wait: the root, and one more. */
 #define ASKS_MAX 2
 #define COPIES_KEPT 4
@@ -104,7 +106,9 @@ typedef struct group_query {
     throng_tag wrong[THRONG_FIND_WRONG_MAX];
     uint32_t root; /* serial of who was asked; NOBODY: to be asked at `at` */
     uint32_t asks;
-    uint32_t denied; /* serial of a root that knows of none */
+    uint32_t grace;         /* one question more: a root was lost, or too new to know all that it should */
+    uint32_t denied[RANKS]; /* serials of roots that know of none */
+    uint32_t denied_count;
     throng_time began;
     throng_time at; /* asked, or to be asked */
 } group_query;
@@ -181,7 +185,7 @@ void throng_group_say(group_peer *peer, bool asks);
 /* Did not answer. */
 void throng_group_suspect(throng_group *group, group_peer *peer);
 void throng_group_members_tick(throng_group *group);
-/* The rank-th root of a URL, rank < ROOTS: a serial, OURSELVES among them; NOBODY if there are fewer. */
+/* The rank-th root of a URL, rank < RANKS: a serial, OURSELVES among them; NOBODY if there are fewer. */
 uint32_t throng_group_root(const throng_group *group, uint64_t url, uint32_t rank);
 
 /* records.c */

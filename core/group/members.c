@@ -28,21 +28,21 @@ static uint64_t weight_seed(const throng_addr *addr)
 
 uint32_t throng_group_root(const throng_group *group, uint64_t url, uint32_t rank)
 {
-    uint64_t weight[ROOTS] = {0};
-    uint32_t serial[ROOTS] = {NOBODY};
+    uint64_t weight[RANKS] = {0};
+    uint32_t serial[RANKS] = {NOBODY};
     for (uint32_t i = 0; i <= group->peers_count; i++) {
         bool ours = i == group->peers_count;
         const group_peer *peer = ours ? NULL : &group->peers[i];
         if (ours ? group->self.port == 0 : !peer->member || peer->suspect)
             continue;
         uint64_t w = mix(url ^ (ours ? weight_seed(&group->self) : peer->weight_seed));
-        uint32_t at = ROOTS;
+        uint32_t at = RANKS;
         for (; at > 0 && (serial[at - 1] == NOBODY || w > weight[at - 1]); at--)
-            if (at < ROOTS) {
+            if (at < RANKS) {
                 weight[at] = weight[at - 1];
                 serial[at] = serial[at - 1];
             }
-        if (at < ROOTS) {
+        if (at < RANKS) {
             weight[at] = w;
             serial[at] = ours ? OURSELVES : peer->serial;
         }

@@ -79,9 +79,20 @@ static void a_copy_is_found_in_two_steps(void **state)
 static void what_nobody_has_is_said_to_be_so_by_two_roots_at_most(void **state)
 {
     world *w = crowd_of(20);
+    world_run(w, 6 * THRONG_SECOND);
     memset(w->frames, 0, sizeof w->frames);
     assert_int_equal(world_find(w, 5, 1, URL)->type, THRONG_GROUP_NOT_FOUND);
     assert_in_range(w->frames[THRONG_FRAME_FIND], 1, 2);
+    world_free(w);
+}
+
+/* Who has just come may be a root and not know it all yet: the one that it took the place of is asked as well. */
+static void what_nobody_has_is_said_to_be_so_by_three_when_a_root_has_just_come(void **state)
+{
+    world *w = crowd_of(20);
+    memset(w->frames, 0, sizeof w->frames);
+    assert_int_equal(world_find(w, 5, 1, URL)->type, THRONG_GROUP_NOT_FOUND);
+    assert_in_range(w->frames[THRONG_FRAME_FIND], 2, 3);
     world_free(w);
 }
 
@@ -518,6 +529,7 @@ int main(void)
         cmocka_unit_test(groups_of_many_stay_below_their_maximum_and_know_each_other),
         cmocka_unit_test(a_copy_is_found_in_two_steps),
         cmocka_unit_test(what_nobody_has_is_said_to_be_so_by_two_roots_at_most),
+        cmocka_unit_test(what_nobody_has_is_said_to_be_so_by_three_when_a_root_has_just_come),
         cmocka_unit_test(alone_nothing_is_found_at_once),
         cmocka_unit_test(losing_the_root_costs_one_retry),
         cmocka_unit_test(a_root_that_says_goodbye_costs_nothing),

@@ -175,7 +175,7 @@ static void members_who_stay_for_20_seconds_miss_little_of_what_is_there(void **
 {
     double missed = 0, percent = run(20 * THRONG_SECOND, 90 * THRONG_SECOND, &missed);
     print_message("who stay for 20 s: %.1f %% off the server\n", percent);
-    assert_true(percent >= 70 && missed < 5);
+    assert_true(percent >= 77 && missed < 2);
 }
 
 int main(void)
