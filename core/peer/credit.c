@@ -31,17 +31,6 @@ static uint64_t came(const throng_node *node)
     return node->stats.content_from_peers + node->stats.content_from_seeder;
 }
 
-bool throng_credit_may_give(const throng_node *node, uint32_t bytes)
-{
-    return node->config.give_percent == 0 ||
-           node->stats.content_uploaded + bytes <= came(node) * node->config.give_percent / 100;
-}
-
-bool throng_credit_gives_freely(const throng_node *node)
-{
-    return node->config.gives_when_done && has_all(node);
-}
-
 /* What it gives freely in all: as much as it has, or give_percent of that. */
 static uint64_t free_of(const throng_node *node)
 {
@@ -49,6 +38,25 @@ static uint64_t free_of(const throng_node *node)
     for (uint32_t i = 0; i < node->objects_count; i++)
         has += node->objects[i]->geometry.size;
     return node->config.give_percent > 0 ? has * node->config.give_percent / 100 : has;
+}
+
+/* Two who have what the other lacks could not begin if neither gave before it was given: so it may be ahead of what
+ * came, never of all that will come. */
+bool throng_credit_may_give(const throng_node *node, uint32_t bytes)
+{
+    if (node->config.give_percent == 0)
+        return true;
+    uint64_t limit = came(node) * node->config.give_percent / 100, ahead = limit + node->config.give_ahead_bytes;
+    if (node->config.give_ahead_bytes > 0 && !has_all(node)) {
+        uint64_t all = free_of(node);
+        limit = ahead < all ? ahead : limit > all ? limit : all;
+    }
+    return node->stats.content_uploaded + bytes <= limit;
+}
+
+bool throng_credit_gives_freely(const throng_node *node)
+{
+    return node->config.gives_when_done && has_all(node);
 }
 
 bool throng_credit_allows(const throng_node *node, const throng_neighbour *neighbour, uint32_t bytes)

@@ -78,6 +78,24 @@ static void credit_over_all_is_the_share_of_what_came_and_not_a_byte_more(void *
     throng_node_free(node);
 }
 
+static void credit_may_be_ahead_of_what_came_but_not_of_what_will_come(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    throng_object *object = object_of(node, 64 * 1024);
+    node->config.give_percent = 100;
+    node->config.give_ahead_bytes = 16 * 1024;
+    assert_true(throng_credit_may_give(node, 16 * 1024));
+    assert_false(throng_credit_may_give(node, 16 * 1024 + 1));
+    node->stats.content_from_peers = 60 * 1024;
+    assert_true(throng_credit_may_give(node, 64 * 1024));
+    assert_false(throng_credit_may_give(node, 64 * 1024 + 1));
+    node->stats.content_from_peers = 63 * 1024; /* the last of it came by other means */
+    object->done = true;
+    assert_true(throng_credit_may_give(node, 63 * 1024));
+    assert_false(throng_credit_may_give(node, 63 * 1024 + 1));
+    throng_node_free(node);
+}
+
 static void introducer_is_the_neighbour_that_named_an_address_first_while_it_stays(void **state)
 {
     throng_node *node = node_of(THRONG_PROFILE_THRONG);
@@ -481,6 +499,7 @@ int main(void)
         cmocka_unit_test(credit_of_a_giver_is_what_it_gave_and_ninety_percent),
         cmocka_unit_test(credit_as_the_asker_reckons_it_never_passes_what_the_giver_allows),
         cmocka_unit_test(credit_over_all_is_the_share_of_what_came_and_not_a_byte_more),
+        cmocka_unit_test(credit_may_be_ahead_of_what_came_but_not_of_what_will_come),
         cmocka_unit_test(introducer_is_the_neighbour_that_named_an_address_first_while_it_stays),
         cmocka_unit_test(private_addresses_that_others_name_are_met_unless_public_ones_alone_are_wanted),
         cmocka_unit_test(roulette_slot_k_is_chosen_k_times_as_often_as_slot_one),

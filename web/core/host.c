@@ -14,6 +14,7 @@ enum {
     PEER_PORT = 1,
     DEGREE_MAX = 12, /* LINKS_MAX of web/src/mesh.ts, and some that are being met */
     NEIGHBOUR_WINDOW = 8,
+    GIVE_AHEAD_BYTES = 65536,
 };
 /* A message costs a browser over half a millisecond of processor time, whatever its size: few and full ones. */
 #define HAVE_INTERVAL (1000 * THRONG_MS)
@@ -87,6 +88,7 @@ int web_start(web_host *h, double uplink_bps, double upload_limit_bps, uint32_t 
     config.upload_limit_bps = (uint64_t)upload_limit_bps;
     config.tab_bytes = tab_bytes;
     config.give_percent = give_percent;
+    config.give_ahead_bytes = GIVE_AHEAD_BYTES;
     config.degree_max = DEGREE_MAX;
     config.host_jitter = TIMERS_LATE;
     config.neighbour_window = NEIGHBOUR_WINDOW;

@@ -34,9 +34,11 @@ typedef struct throng_node_config {
     uint32_t tab_bytes;           /* tit-for-tat: what anyone may owe (4,096) */
     uint32_t tab_percent;         /* … or this share of what it gave, if that is more (90) */
     uint32_t give_percent; /* content given, at most this share of what came, over all neighbours; 0: no limit (0) */
-    bool gives_when_done;  /* throng: who has all gives without reckoning, as much as it has (true; paper: false) */
-    uint32_t window_min;   /* throng: chunks in flight over all neighbours, at the least (16) */
-    uint32_t window_max;   /* … and at the most (4,096) */
+    uint32_t
+        give_ahead_bytes; /* … and so much more while it fetches, but never more than that share of all it wants (0) */
+    bool gives_when_done;      /* throng: who has all gives without reckoning, as much as it has (true; paper: false) */
+    uint32_t window_min;       /* throng: chunks in flight over all neighbours, at the least (16) */
+    uint32_t window_max;       /* … and at the most (4,096) */
     uint32_t neighbour_window; /* throng: chunks in flight at one neighbour while the window is at its least (4) */
     uint32_t units_open_max;   /* units with some but not all chunks there, at once: bounds the host's memory (512) */
     throng_time busy_after;    /* throng: queue beyond which a sender says BUSY (80 ms) */
