@@ -1,8 +1,9 @@
 /* A directions answer with everything that the web server's worker does for it but HTTP itself: the URL hashed, the
  * object found, ten peers picked, a sender id taken, the token made, the URI encoded; and the same without the board
- * (constant peers), which is what making the answer costs alone. The board has a million objects and a million peers;
- * objects are asked for at random, each with as many holders as it keeps. One JSON line on stdout.
- * Usage: bench-directory [OBJECTS [PEERS]] */
+ * (constant peers), which is what making the answer costs alone; and the same for a client whose place is known, so
+ * that peers are compared by network, delays and line. The board has a million objects and a million peers; objects are
+ * asked for at random, each with as many holders as it keeps. One JSON line on stdout. Usage: bench-directory [OBJECTS
+ * [PEERS]] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,16 @@ static throng_addr addr_of(uint32_t peer)
                                  (uint8_t)peer, 4000);
 }
 
+/* One of 160 networks in 20 systems, with a line of any class and delays to all landmarks. */
+static throng_place place_of(uint64_t random)
+{
+    throng_place place = {.near = (uint16_t)((1 + random % 20) << 8 | (1 + (random >> 8) % 8)),
+                          .bandwidth = (uint8_t)(1 + (random >> 16) % THRONG_BANDWIDTH_MAX)};
+    for (uint32_t i = 0; i < THRONG_LANDMARKS_MAX; i++)
+        place.delays[i] = (uint8_t)(1 + (random >> (16 + 4 * i)) % 255);
+    return place;
+}
+
 static double fill(bench *b)
 {
     throng_directory *d = &b->board.directory;
@@ -62,8 +73,9 @@ static double fill(bench *b)
     uint32_t holders = d->limits.holders_max;
     for (uint32_t i = 0; i < b->peers; i++) {
         throng_addr addr = addr_of(i);
+        throng_place place = place_of(next(&b->random));
         uint32_t peer;
-        if (throng_directory_add_peer(d, 0, &addr, &(throng_place){0}, &peer) != 0)
+        if (throng_directory_add_peer(d, 0, &addr, &place, &peer) != 0)
             abort();
     }
     for (uint32_t i = 0; i < b->objects; i++) {
@@ -80,7 +92,9 @@ static double fill(bench *b)
     return cpu_s() - start;
 }
 
-static void answer(bench *b, const throng_board_entry *entry, uint32_t peers)
+typedef enum source { CONSTANT, AT_RANDOM, BY_PLACE } source;
+
+static void answer(bench *b, const throng_board_entry *entry, source peers)
 {
     static const uint8_t key[THRONG_KEY_SIZE];
     char uri[THRONG_DIRECTIONS_URI_MAX];
@@ -96,12 +110,14 @@ static void answer(bench *b, const throng_board_entry *entry, uint32_t peers)
     d.sender_id = sender.id;
     memcpy(d.key, sender.key, sizeof d.key);
     throng_token_make(&d.token, key, 1000, sender.id, client.ip);
-    if (peers != 0) {
+    if (peers != CONSTANT) {
         throng_directory_query query = {.object = entry->holders,
                                         .tag = throng_hash_tag(&entry->object),
                                         .random = next(&b->random),
                                         .max = PEERS_NAMED,
                                         .kinds = THRONG_KINDS_IPV4};
+        if (peers == BY_PLACE)
+            query.place = place_of(query.random);
         d.peers_count = throng_directory_pick(&b->board.directory, &query, d.peers);
     } else {
         for (uint32_t i = 0; i < PEERS_NAMED; i++)
@@ -114,7 +130,7 @@ static void answer(bench *b, const throng_board_entry *entry, uint32_t peers)
 }
 
 /* Processor time for one, in nanoseconds. */
-static double from_board(bench *b)
+static double from_board(bench *b, source peers)
 {
     double start = cpu_s();
     for (uint32_t i = 0; i < ROUND; i++) {
@@ -124,7 +140,7 @@ static double from_board(bench *b)
         b->sum += throng_board_etag(&b->board, "\"656f1c2a-186a0\"", 16); /* as the module asks which version it is */
         if (throng_board_find(&b->board, &key, &entry) != 0)
             abort();
-        answer(b, &entry, PEERS_NAMED);
+        answer(b, &entry, peers);
     }
     return (cpu_s() - start) * 1e9 / ROUND;
 }
@@ -136,7 +152,7 @@ static double constant(bench *b)
         throng_board_key key;
         throng_board_entry entry = {.validators.size = 100000, .chunk_size = 1024};
         key_of(b, (uint32_t)(next(&b->random) % b->objects), &key);
-        answer(b, &entry, 0);
+        answer(b, &entry, CONSTANT);
     }
     return (cpu_s() - start) * 1e9 / ROUND;
 }
@@ -166,16 +182,18 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench-directory: no memory for such a board\n");
         return 1;
     }
-    double filled = fill(&b), ours[ROUNDS], alone[ROUNDS];
+    double filled = fill(&b), ours[ROUNDS], chosen[ROUNDS], alone[ROUNDS];
     for (int i = 0; i < ROUNDS; i++) {
-        ours[i] = from_board(&b);
+        ours[i] = from_board(&b, AT_RANDOM);
+        chosen[i] = from_board(&b, BY_PLACE);
         alone[i] = constant(&b);
     }
     qsort(ours, ROUNDS, sizeof *ours, compare);
+    qsort(chosen, ROUNDS, sizeof *chosen, compare);
     qsort(alone, ROUNDS, sizeof *alone, compare);
     printf("{\"bench\":\"directory\",\"objects\":%u,\"peers\":%u,\"bytes\":%zu,\"holds_per_second\":%.0f,"
-           "\"answer_ns\":%.0f,\"answer_without_board_ns\":%.0f,\"sum\":%llu}\n",
+           "\"answer_ns\":%.0f,\"answer_by_place_ns\":%.0f,\"answer_without_board_ns\":%.0f,\"sum\":%llu}\n",
            b.objects, b.peers, size, (double)b.objects * limits.holders_max / filled, ours[ROUNDS / 2],
-           alone[ROUNDS / 2], (unsigned long long)b.sum);
+           chosen[ROUNDS / 2], alone[ROUNDS / 2], (unsigned long long)b.sum);
     return 0;
 }

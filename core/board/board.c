@@ -1,4 +1,5 @@
 #include "../directions/siphash.h"
+#include "../prefetch.h"
 #include "layout.h"
 #include <string.h>
 
@@ -8,9 +9,9 @@ void throng_board_limits_default(throng_board_limits *limits)
         .objects_max = 4096, .peers_max = 65536, .holders_max = THRONG_DIRECTORY_HOLDERS_MAX, .wants_max = 256};
 }
 
-static size_t round_up(size_t size)
+static size_t round_up(size_t size, size_t unit)
 {
-    return (size + BOARD_LINE - 1) / BOARD_LINE * BOARD_LINE;
+    return (size + unit - 1) / unit * unit;
 }
 
 /* Versions that are being replaced still have holders beside the current ones. */
@@ -32,20 +33,20 @@ static bool limits_valid(const throng_board_limits *limits)
     return throng_directory_size(&directory) != 0;
 }
 
-/* Fills in where things lie, and returns the size of the whole. An average of at most two entries a bucket of eight,
- * and two buckets to choose from: a full table has room for its last entry, but for keys made to collide, and they
- * can't be made without the key. */
+/* Fills in where things lie, and returns the size of the whole. An average of at most eight entries a bucket of
+ * sixteen, and two buckets to choose from: a full table has room for its last entry, but for keys made to collide, and
+ * they can't be made without the key. The directory starts on a page, so that no object's holders lie on two. */
 static size_t lay_out(throng_board *board, const throng_board_limits *limits)
 {
     board->limits = *limits;
     board->buckets = 1;
-    while (board->buckets * 2 < limits->objects_max)
+    while (board->buckets * BOARD_BUCKET_CELLS / 2 < limits->objects_max)
         board->buckets *= 2;
-    board->index_offset = round_up(sizeof(board_header));
+    board->index_offset = round_up(sizeof(board_header), BOARD_LINE);
     board->entries_offset = board->index_offset + (size_t)board->buckets * BOARD_LINE;
     board->wants_offset = board->entries_offset + (size_t)limits->objects_max * ENTRY_WORDS * sizeof(board_word);
     size_t directory_offset =
-        round_up(board->wants_offset + limits->wants_max * (1 + (size_t)WANT_WORDS) * sizeof(board_word));
+        round_up(board->wants_offset + limits->wants_max * (1 + (size_t)WANT_WORDS) * sizeof(board_word), BOARD_PAGE);
     throng_directory_limits directory = directory_limits(limits);
     if (board->base != NULL)
         (void)throng_directory_open(&board->directory, board->base + directory_offset, &directory);
@@ -154,8 +155,8 @@ int throng_board_adopt(throng_board *ret, void *memory, size_t size, const thron
     board_header *head = board_head(&board);
     board_put(&head->heartbeat, 0);
     for (uint32_t bucket = 0; bucket < board.buckets; bucket++)
-        for (uint32_t way = 0; way < BOARD_INDEX_WAYS; way++)
-            board_put(&board_bucket(&board, bucket)[way], 0);
+        for (uint32_t i = 0; i < BOARD_BUCKET_WORDS; i++)
+            board_put(&board_bucket(&board, bucket)[i], 0);
     for (uint32_t slot = 0; slot < board.limits.objects_max; slot++) {
         board_word *entry = board_entry(&board, slot);
         uint64_t odd = board_get(&entry[ENTRY_SEQUENCE]) | 1;
@@ -335,8 +336,8 @@ int throng_board_key_of(const throng_board *board, const throng_board_url *url, 
     throng_siphash128(key, text, 4 + url->host_size + url->uri_size, ret->words);
     /* On a large board each step waits for memory, and the next one mostly is to look the key up: both places where it
      * may stand are asked for while whoever made it works on the rest of the question. */
-    __builtin_prefetch(board_bucket(board, ret->words[0]));
-    __builtin_prefetch(board_bucket(board, ret->words[0] >> 32));
+    THRONG_PREFETCH(board_bucket(board, ret->words[0]));
+    THRONG_PREFETCH(board_bucket(board, ret->words[0] >> 32));
     return 0;
 }
 

@@ -1,15 +1,73 @@
+#include "../prefetch.h"
 #include "layout.h"
 #include <string.h>
 
-/* A word of the index: 0 for none, or u32 of the key | u32 number of the entry plus 1. A key has two buckets. */
-static uint64_t index_word(const throng_board_key *key, uint32_t slot)
+/* Where a cell of the index is. throngd alone writes there, so it may change half of a word. */
+typedef struct cell {
+    board_word *word;
+    uint32_t shift;
+} cell;
+
+static uint64_t cell_get(cell at)
 {
-    return key->words[1] << 32 | (slot + 1);
+    return board_get(at.word) >> at.shift & UINT32_MAX;
 }
 
-static board_word *key_bucket(const throng_board *board, const throng_board_key *key, int which)
+static void cell_put(cell at, uint64_t value)
+{
+    uint64_t others = board_get(at.word) & ~((uint64_t)UINT32_MAX << at.shift);
+    board_put(at.word, others | value << at.shift);
+}
+
+/* Of the key, where a cell has it. */
+static uint64_t cell_tag(const throng_board_key *key)
+{
+    return key->words[1] & UINT32_MAX & ~CELL_NUMBER_MASK;
+}
+
+/* A key has two buckets. Cells are numbered over both. */
+static board_word *key_bucket(const throng_board *board, const throng_board_key *key, uint32_t which)
 {
     return board_bucket(board, which == 0 ? key->words[0] : key->words[0] >> 32);
+}
+
+static cell cell_at(const throng_board *board, const throng_board_key *key, uint32_t number)
+{
+    board_word *bucket = key_bucket(board, key, number / BOARD_BUCKET_CELLS);
+    return (cell){&bucket[number % BOARD_BUCKET_CELLS / 2], number % 2 * CELL_BITS};
+}
+
+/* A bit for each cell of a key's buckets that may stand for it. Which one it is can't be guessed, so all are looked at,
+ * without a branch: that takes less than one wrong guess. */
+static uint32_t cells_alike(const throng_board *board, const throng_board_key *key)
+{
+    const uint64_t tag = cell_tag(key), low = UINT32_MAX & ~CELL_NUMBER_MASK, high = low << CELL_BITS;
+    uint32_t alike = 0;
+    for (uint32_t which = 0; which < 2; which++) {
+        board_word *bucket = key_bucket(board, key, which);
+        for (uint32_t i = 0; i < BOARD_BUCKET_WORDS; i++) {
+            uint64_t differ = board_get(&bucket[i]) ^ (tag << CELL_BITS | tag);
+            uint32_t two = (uint32_t)((differ & low) == 0) | (uint32_t)((differ & high) == 0) << 1;
+            alike |= two << (which * BOARD_BUCKET_CELLS + 2 * i);
+        }
+    }
+    return alike;
+}
+
+/* The next one of them, which is taken out of *alike, and the entry that it names; false after the last. */
+static bool cell_next(const throng_board *board, const throng_board_key *key, uint32_t *alike, cell *ret,
+                      uint32_t *ret_slot)
+{
+    while (*alike != 0) {
+        *ret = cell_at(board, key, (uint32_t)__builtin_ctz(*alike));
+        *alike &= *alike - 1;
+        uint64_t number = cell_get(*ret) & CELL_NUMBER_MASK;
+        if (number != 0 && number <= board->limits.objects_max) {
+            *ret_slot = (uint32_t)number - 1;
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool entry_has_key(board_word *entry, const throng_board_key *key)
@@ -18,43 +76,27 @@ static bool entry_has_key(board_word *entry, const throng_board_key *key)
            board_get(&entry[ENTRY_KEY + 1]) == key->words[1];
 }
 
-/* The next word of the index, from *at (0 … 15 over both buckets) on, that may stand for `key`; NULL after the last. */
-static board_word *index_next(const throng_board *board, const throng_board_key *key, uint32_t *at, uint32_t *ret_slot)
-{
-    for (; *at < 2 * BOARD_INDEX_WAYS; (*at)++) {
-        board_word *word = key_bucket(board, key, *at / BOARD_INDEX_WAYS) + *at % BOARD_INDEX_WAYS;
-        uint64_t value = board_get(word);
-        uint32_t number = (uint32_t)value;
-        if (number != 0 && number <= board->limits.objects_max && value >> 32 == (key->words[1] & UINT32_MAX)) {
-            (*at)++;
-            *ret_slot = number - 1;
-            return word;
-        }
-    }
-    return NULL;
-}
-
 /* throngd's own look: it alone writes, so what it sees is whole. */
-static board_word *index_of(const throng_board *board, const throng_board_key *key, uint32_t *ret_slot)
+static bool index_find(const throng_board *board, const throng_board_key *key, cell *ret, uint32_t *ret_slot)
 {
-    uint32_t at = 0;
-    board_word *word;
+    uint32_t alike = cells_alike(board, key);
 
-    while ((word = index_next(board, key, &at, ret_slot)) != NULL)
+    while (cell_next(board, key, &alike, ret, ret_slot))
         if (entry_has_key(board_entry(board, *ret_slot), key))
-            return word;
-    return NULL;
+            return true;
+    return false;
 }
 
-static board_word *index_room(const throng_board *board, const throng_board_key *key)
+/* In the emptier bucket, about. */
+static bool index_room(const throng_board *board, const throng_board_key *key, cell *ret)
 {
-    for (uint32_t way = 0; way < BOARD_INDEX_WAYS; way++)
-        for (int which = 0; which < 2; which++) {
-            board_word *word = key_bucket(board, key, which) + way;
-            if (board_get(word) == 0)
-                return word;
+    for (uint32_t i = 0; i < BOARD_BUCKET_CELLS; i++)
+        for (uint32_t which = 0; which < 2; which++) {
+            *ret = cell_at(board, key, which * BOARD_BUCKET_CELLS + i);
+            if (cell_get(*ret) == 0)
+                return true;
         }
-    return NULL;
+    return false;
 }
 
 static bool free_slot(throng_board *board, uint32_t *ret)
@@ -97,16 +139,16 @@ int throng_board_publish(throng_board *board, const throng_board_key *key, const
     if (entry->validators.size >> 40 != 0 || entry->size >> 40 != 0 || entry->chunk_size == 0 ||
         entry->chunk_size > UINT16_MAX)
         return THRONG_ERR_INVALID;
-    if (index_of(board, key, &slot) != NULL) {
+    cell at;
+    if (index_find(board, key, &at, &slot)) {
         write_entry(board_entry(board, slot), key, entry);
         return 0;
     }
 
-    board_word *word = index_room(board, key);
-    if (word == NULL || !free_slot(board, &slot))
+    if (!index_room(board, key, &at) || !free_slot(board, &slot))
         return THRONG_ERR_FULL;
     write_entry(board_entry(board, slot), key, entry);
-    board_put(word, index_word(key, slot));
+    cell_put(at, cell_tag(key) | (slot + 1));
     board_put(&board_head(board)->objects, board_get(&board_head(board)->objects) + 1);
     return 0;
 }
@@ -114,11 +156,11 @@ int throng_board_publish(throng_board *board, const throng_board_key *key, const
 int throng_board_withdraw(throng_board *board, const throng_board_key *key)
 {
     uint32_t slot;
-    board_word *word = index_of(board, key, &slot);
+    cell at;
 
-    if (word == NULL)
+    if (!index_find(board, key, &at, &slot))
         return THRONG_ERR_NOT_FOUND;
-    board_put(word, 0);
+    cell_put(at, 0);
     board_word *entry = board_entry(board, slot);
     uint64_t odd = board_get(&entry[ENTRY_SEQUENCE]) | 1;
     board_put(&entry[ENTRY_SEQUENCE], odd);
@@ -151,7 +193,10 @@ static int read_entry(board_word *words, const throng_board_key *key, throng_boa
             ret->chunk_size = (uint32_t)shape;
             ret->holders = (uint32_t)(shape >> 32);
             ret->http_holders = (uint32_t)board_get(&words[ENTRY_HTTP]);
-            board_get_bytes(&words[ENTRY_DIGEST], ret->digest.bytes, sizeof ret->digest.bytes);
+            if (ret->http_holders != 0)
+                board_get_bytes(&words[ENTRY_DIGEST], ret->digest.bytes, sizeof ret->digest.bytes);
+            else
+                memset(&ret->digest, 0, sizeof ret->digest);
         }
         if (board_get(&words[ENTRY_SEQUENCE]) == sequence)
             return ours ? 0 : THRONG_ERR_NOT_FOUND;
@@ -161,14 +206,19 @@ static int read_entry(board_word *words, const throng_board_key *key, throng_boa
 
 int throng_board_find(const throng_board *board, const throng_board_key *key, throng_board_entry *ret)
 {
-    uint32_t at = 0, slot;
+    /* throng_board_key_of asked for both places to look. */
+    uint32_t alike = cells_alike(board, key), slot;
     throng_board_entry entry;
+    cell at;
 
-    /* throng_board_key_of asked for both places to look; whoever finds an object mostly asks for its holders next. */
-    while (index_next(board, key, &at, &slot) != NULL) {
-        /* Entries and holders are taken in the same order, so mostly they have the same number. */
+    while (cell_next(board, key, &alike, &at, &slot)) {
+        /* Whoever finds an object mostly asks for its holders next; entries and holders are taken in the same order, so
+         * mostly they have the same number. */
+        board_word *words = board_entry(board, slot);
+        THRONG_PREFETCH(&words[ENTRY_SEQUENCE]);
+        THRONG_PREFETCH(&words[ENTRY_SHAPE]);
         throng_directory_expect(&board->directory, slot);
-        int rc = read_entry(board_entry(board, slot), key, &entry);
+        int rc = read_entry(words, key, &entry);
         if (rc == 0) {
             if (entry.holders != slot)
                 throng_directory_expect(&board->directory, entry.holders);

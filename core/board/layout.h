@@ -11,8 +11,10 @@ typedef _Atomic uint64_t board_word;
 
 enum {
     BOARD_LINE = 64,
+    BOARD_PAGE = 4096,
     BOARD_KEY_WORDS = THRONG_KEY_SIZE / 8,
-    BOARD_INDEX_WAYS = BOARD_LINE / 8, /* a bucket of the index is one cache line */
+    BOARD_BUCKET_WORDS = BOARD_LINE / 8, /* a bucket of the index is one cache line: two cells a word */
+    BOARD_BUCKET_CELLS = 2 * BOARD_BUCKET_WORDS,
     BOARD_RECENT_WANTS = 1024,
     BOARD_RETURNS = 4096,
     BOARD_DOUBTS = 1024,
@@ -59,6 +61,12 @@ typedef struct board_header {
 enum { BOARD_ID_SHIFT = 40 };
 #define BOARD_ID_MASK ((UINT64_C(1) << BOARD_ID_SHIFT) - 1)
 
+/* A cell of the index: u11 of the key | u21 number of the entry plus 1; 0: none. As small as that, the index of a
+ * million takes 8 MB, which a processor's cache holds: each answer begins with a look at it. */
+enum { CELL_BITS = 32, CELL_NUMBER_BITS = 21 };
+#define CELL_NUMBER_MASK ((UINT64_C(1) << CELL_NUMBER_BITS) - 1)
+_Static_assert(THRONG_BOARD_OBJECTS_MAX <= CELL_NUMBER_MASK, "an entry's number plus 1 fits a cell");
+
 /* An entry: `sequence` is odd while throngd writes the rest. */
 enum {
     ENTRY_SEQUENCE,
@@ -70,9 +78,9 @@ enum {
     ENTRY_LAST_MODIFIED,
     ENTRY_FRESH_UNTIL,
     ENTRY_OBJECT_SIZE,
-    ENTRY_SHAPE, /* u32 holders | u32 chunk size */
-    ENTRY_HTTP,  /* u32 http_holders */
-    ENTRY_DIGEST,
+    ENTRY_SHAPE,                       /* u32 holders | u32 chunk size */
+    ENTRY_HTTP,                        /* u32 http_holders */
+    ENTRY_DIGEST = 2 * BOARD_LINE / 8, /* a line of its own: not looked at while there are no http_holders */
     ENTRY_WORDS = 3 * BOARD_LINE / 8,
 };
 

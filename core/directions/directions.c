@@ -26,20 +26,29 @@ static bool is_valid(const throng_directions *d)
     return valid;
 }
 
-/* The peers of one address family: a count, then each. An empty list of IPv6 peers is left out. */
-static void encode_peers(throng_writer *w, const throng_directions *d, bool ipv4)
+static uint32_t count_ipv4(const throng_directions *d)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < d->peers_count; i++)
-        count += throng_addr_is_ipv4(&d->peers[i]) == ipv4;
-    if (count == 0 && !ipv4)
-        return;
+        count += throng_addr_is_ipv4(&d->peers[i]);
+    return count;
+}
+
+/* The `count` peers of one address family, behind their number. */
+static void encode_peers(throng_writer *w, const throng_directions *d, bool ipv4, uint32_t count)
+{
+    const size_t ip_size = ipv4 ? 4 : 16;
     throng_write_u8(w, (uint8_t)count);
-    for (uint32_t i = 0; i < d->peers_count; i++) {
-        if (throng_addr_is_ipv4(&d->peers[i]) != ipv4)
+    for (uint32_t i = 0; i < d->peers_count && count > 0; i++) {
+        const throng_addr *peer = &d->peers[i];
+        uint8_t bytes[sizeof peer->ip + 2];
+        if (throng_addr_is_ipv4(peer) != ipv4)
             continue;
-        throng_write_bytes(w, d->peers[i].ip + (ipv4 ? 12 : 0), ipv4 ? 4 : 16);
-        throng_write_u16(w, d->peers[i].port);
+        memcpy(bytes, peer->ip + sizeof peer->ip - ip_size, ip_size);
+        bytes[ip_size] = (uint8_t)(peer->port >> 8);
+        bytes[ip_size + 1] = (uint8_t)peer->port;
+        throng_write_bytes(w, bytes, ip_size + 2);
+        count--;
     }
 }
 
@@ -60,8 +69,10 @@ int throng_directions_encode(const throng_directions *directions, char *uri, siz
     throng_write_bytes(&w, directions->key, sizeof directions->key);
     throng_write_bytes(&w, directions->token.bytes, sizeof directions->token.bytes);
     throng_write_u16(&w, directions->seeder.port);
-    encode_peers(&w, directions, true);
-    encode_peers(&w, directions, false);
+    uint32_t ipv4 = count_ipv4(directions);
+    encode_peers(&w, directions, true, ipv4);
+    if (ipv4 < directions->peers_count) /* an empty list of IPv6 peers is left out */
+        encode_peers(&w, directions, false, directions->peers_count - ipv4);
 
     size_t length = SCHEME_LENGTH + throng_base64url_length(throng_writer_size(&w));
     if (w.failed || length >= size_max)

@@ -33,8 +33,10 @@ static size_t lay_out(throng_directory *d, const throng_directory_limits *limits
 {
     d->limits = *limits;
     d->object_size = round_up((OBJECT_HOLDERS + (size_t)limits->holders_max) * sizeof(directory_word));
-    d->peers_offset = DIRECTORY_LINE + limits->objects_max * d->object_size;
-    return d->peers_offset + (size_t)limits->peers_max * PEER_WORDS * sizeof(directory_word);
+    d->peers_offset = limits->objects_max * d->object_size;
+    d->records_offset = d->peers_offset + round_up((size_t)limits->peers_max * PEER_WORDS * sizeof(directory_word));
+    d->head_offset = d->records_offset + round_up((size_t)limits->peers_max * RECORD_WORDS * sizeof(directory_word));
+    return d->head_offset + DIRECTORY_LINE;
 }
 
 uint32_t throng_directory_holders_default(uint32_t objects_max)
@@ -77,10 +79,11 @@ void throng_directory_clear(throng_directory *d)
             put_if_other(&object[at], 0);
     }
     for (uint32_t i = 0; i < d->limits.peers_max; i++) {
-        directory_word *peer = directory_peer(d, i);
-        uint64_t sequence = directory_get(&peer[PEER_SEQUENCE]);
+        directory_word *record = directory_record(d, i);
+        uint64_t sequence = directory_get(&record[RECORD_SEQUENCE]);
+        put_if_other(&directory_peer(d, i)[PEER_AT], 0);
         if (sequence != 0 && sequence % 2 == 0)
-            directory_put(&peer[PEER_SEQUENCE], sequence + 1);
+            directory_put(&record[RECORD_SEQUENCE], sequence + 1);
     }
     d->free_object = d->free_peer = d->free_peer_last = 0;
     d->objects_used = d->peers_used = d->objects_count = d->peers_count = 0;
@@ -131,7 +134,7 @@ static int take_peer(throng_directory *d, uint32_t *ret)
     if (d->free_peer == 0 || d->free_peer > d->limits.peers_max)
         return THRONG_ERR_FULL;
     *ret = d->free_peer - 1;
-    d->free_peer = (uint32_t)directory_get(&directory_peer(d, *ret)[PEER_IP]);
+    d->free_peer = (uint32_t)directory_get(&directory_record(d, *ret)[RECORD_IP]);
     if (d->free_peer == 0)
         d->free_peer_last = 0;
     return 0;
@@ -154,10 +157,19 @@ static void put_delays(directory_word *peer, const throng_place *place)
 void throng_directory_set_place(throng_directory *d, uint32_t number, const throng_place *place)
 {
     static const uint64_t replaced = UINT64_C(0xff) << SHAPE_BANDWIDTH_SHIFT | UINT64_C(0xffff) << SHAPE_NEAR_SHIFT;
-    directory_word *peer = directory_peer(d, number);
-    uint64_t shape = directory_get(&peer[PEER_SHAPE]) & ~replaced;
-    directory_put(&peer[PEER_SHAPE], shape | shape_of(&(throng_addr){.port = 0}, place));
-    put_delays(peer, place);
+    directory_word *record = directory_record(d, number);
+    uint64_t shape = directory_get(&record[RECORD_SHAPE]) & ~replaced;
+    directory_put(&record[RECORD_SHAPE], shape | shape_of(&(throng_addr){.port = 0}, place));
+    put_delays(directory_peer(d, number), place);
+}
+
+static uint64_t at_of(const throng_addr *addr, uint8_t life)
+{
+    throng_peer_kind kind = throng_peer_kind_of(addr);
+    uint64_t at = (uint64_t)addr->port << AT_PORT_SHIFT | (uint64_t)life << AT_LIFE_SHIFT | (kind + 1);
+    uint32_t ip;
+    memcpy(&ip, addr->ip + sizeof addr->ip - sizeof ip, sizeof ip);
+    return kind == THRONG_PEER_IPV4 ? (uint64_t)ip << AT_IP_SHIFT | at : at;
 }
 
 int throng_directory_add_peer(throng_directory *d, throng_time now, const throng_addr *addr, const throng_place *place,
@@ -167,17 +179,18 @@ int throng_directory_add_peer(throng_directory *d, throng_time now, const throng
     int error = take_peer(d, &number);
     if (error < 0)
         return error;
-    directory_word *peer = directory_peer(d, number);
-    uint64_t odd = directory_get(&peer[PEER_SEQUENCE]) | 1;
+    directory_word *peer = directory_peer(d, number), *record = directory_record(d, number);
+    uint64_t odd = directory_get(&record[RECORD_SEQUENCE]) | 1;
     uint64_t ip[2];
     memcpy(ip, addr->ip, sizeof ip);
-    directory_put(&peer[PEER_SEQUENCE], odd);
-    directory_put(&peer[PEER_IP], ip[0]);
-    directory_put(&peer[PEER_IP + 1], ip[1]);
-    directory_put(&peer[PEER_SHAPE], shape_of(addr, place));
+    directory_put(&record[RECORD_SEQUENCE], odd);
+    directory_put(&record[RECORD_IP], ip[0]);
+    directory_put(&record[RECORD_IP + 1], ip[1]);
+    directory_put(&record[RECORD_SHAPE], shape_of(addr, place));
+    directory_put(&record[RECORD_SEQUENCE], odd + 1);
     put_delays(peer, place);
     directory_put(&peer[PEER_HEARD], now);
-    directory_put(&peer[PEER_SEQUENCE], odd + 1);
+    directory_put(&peer[PEER_AT], at_of(addr, life_of(odd + 1)));
     d->peers_count++;
     *ret_peer = number;
     return 0;
@@ -185,11 +198,12 @@ int throng_directory_add_peer(throng_directory *d, throng_time now, const throng
 
 void throng_directory_remove_peer(throng_directory *d, uint32_t number)
 {
-    directory_word *peer = directory_peer(d, number);
-    directory_put(&peer[PEER_SEQUENCE], directory_get(&peer[PEER_SEQUENCE]) | 1);
-    directory_put(&peer[PEER_IP], 0);
+    directory_word *record = directory_record(d, number);
+    directory_put(&directory_peer(d, number)[PEER_AT], 0);
+    directory_put(&record[RECORD_SEQUENCE], directory_get(&record[RECORD_SEQUENCE]) | 1);
+    directory_put(&record[RECORD_IP], 0);
     if (d->free_peer_last != 0)
-        directory_put(&directory_peer(d, d->free_peer_last - 1)[PEER_IP], number + 1);
+        directory_put(&directory_record(d, d->free_peer_last - 1)[RECORD_IP], number + 1);
     else
         d->free_peer = number + 1;
     d->free_peer_last = number + 1;
@@ -203,17 +217,13 @@ void throng_directory_heard(throng_directory *d, throng_time now, uint32_t peer)
 
 static uint64_t make_ref(const throng_directory *d, throng_time now, uint32_t number, bool joined)
 {
-    directory_word *peer = directory_peer(d, number);
-    uint64_t shape = directory_get(&peer[PEER_SHAPE]);
-    uint64_t ip[2] = {directory_get(&peer[PEER_IP]), directory_get(&peer[PEER_IP + 1])};
+    uint64_t at = directory_get(&directory_peer(d, number)[PEER_AT]);
+    uint64_t shape = directory_get(&directory_record(d, number)[RECORD_SHAPE]);
     uint64_t entered = now / REF_TICK & ((1U << REF_ENTERED_BITS) - 1);
-    throng_addr addr;
-    memcpy(addr.ip, ip, sizeof ip);
-    return ((uint64_t)number + 1) << REF_PEER_SHIFT |
-           (uint64_t)life_of(directory_get(&peer[PEER_SEQUENCE])) << REF_LIFE_SHIFT |
+    return ((uint64_t)number + 1) << REF_PEER_SHIFT | (uint64_t)at_life(at) << REF_LIFE_SHIFT |
            (shape >> SHAPE_NEAR_SHIFT & 0xffff) << REF_NEAR_SHIFT |
            (shape >> SHAPE_BANDWIDTH_SHIFT & THRONG_BANDWIDTH_MAX) << REF_BANDWIDTH_SHIFT |
-           entered << REF_ENTERED_SHIFT | (uint64_t)joined << REF_JOINED_SHIFT | throng_peer_kind_of(&addr);
+           entered << REF_ENTERED_SHIFT | (uint64_t)joined << REF_JOINED_SHIFT | ((uint8_t)at - 1);
 }
 
 /* The place for one more holder: its own, a free one, that of the oldest not fresh, that of the oldest; or NULL. Of
@@ -226,9 +236,10 @@ static directory_word *place_for(const throng_directory *d, directory_word *obje
     bool best_fresh = true;
     uint64_t best_age = 0;
     uint32_t turn = (uint32_t)directory_get(&object[OBJECT_STATE]);
-    for (uint32_t i = 0; i < d->limits.holders_max; i++) {
-        directory_word *at = &object[OBJECT_HOLDERS + (turn + i) % d->limits.holders_max];
+    for (uint32_t i = 0, next = turn % d->limits.holders_max; i < d->limits.holders_max; i++) {
+        directory_word *at = &object[OBJECT_HOLDERS + next];
         uint64_t ref = directory_get(at);
+        next = next + 1 < d->limits.holders_max ? next + 1 : 0;
         if (ref == 0) {
             room = room != NULL ? room : at;
             continue;
@@ -259,8 +270,7 @@ void throng_directory_hold(throng_directory *d, throng_time now, uint32_t object
     if (at == NULL)
         return;
     uint64_t old = directory_get(at), ref = make_ref(d, now, peer, joined);
-    bool same = old != 0 && ref_peer(old) == peer &&
-                ref_life(old) == life_of(directory_get(&directory_peer(d, peer)[PEER_SEQUENCE]));
+    bool same = old != 0 && ref_peer(old) == peer && at_is_of(directory_get(&directory_peer(d, peer)[PEER_AT]), old);
     bool entered = !same || joined || ref_age(old, now / REF_TICK) >= REF_ANEW / REF_TICK;
     if (!entered)
         ref = (ref & ~entered_bits) | (old & entered_bits);

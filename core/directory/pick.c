@@ -1,12 +1,17 @@
 /* What readers do: a list of peers for one newcomer. What it costs is cache misses, so the object's references are read
  * once, the choice is made from them alone, and the records of those chosen are fetched together. */
+#include "../prefetch.h"
 #include "layout.h"
 #include <string.h>
 
 /* Whom to name first. */
-enum { SAME_PREFIX, SAME_AS, FRESH, OTHER, UNLIKE, TIERS };
+enum { SAME_PREFIX, SAME_AS, FRESH, OTHER, UNLIKE, TIERS, NOBODY = TIERS };
 
 enum { NEAR_PREFIX_MAX = 0xff }; /* the AS is the upper byte */
+
+enum { COUNT_BITS = 8, COUNT_MAX = 0xff };
+_Static_assert((int)THRONG_DIRECTORY_HOLDERS_MAX <= (int)COUNT_MAX && (TIERS + 1) * COUNT_BITS <= 64,
+               "counts fit a word");
 
 typedef struct tier {
     uint64_t refs[THRONG_DIRECTORY_HOLDERS_MAX];
@@ -28,7 +33,7 @@ void throng_directory_expect(const throng_directory *d, uint32_t object)
     if (object >= d->limits.objects_max)
         return;
     for (size_t line = 0; line < d->object_size / DIRECTORY_LINE; line++)
-        __builtin_prefetch(words + line * (DIRECTORY_LINE / sizeof *words));
+        THRONG_PREFETCH(words + line * (DIRECTORY_LINE / sizeof *words));
 }
 
 /* A bit for each class of line that is like the reader's. */
@@ -40,29 +45,58 @@ static uint32_t classes_like(const throng_directory_query *q)
     return alike;
 }
 
+/* What a reference is sorted by. */
+typedef struct view {
+    uint64_t fresh, tick;
+    uint32_t own, kinds, alike, peers;
+} view;
+
+static inline uint32_t tier_of(const view *v, uint64_t ref, bool placed)
+{
+    uint32_t which = ref_is_fresh(ref, v->tick, v->fresh) ? FRESH : OTHER;
+    if (placed) {
+        uint32_t differ = ref_near(ref) ^ v->own;
+        which = (differ <= NEAR_PREFIX_MAX) & (ref_near(ref) != 0) ? SAME_AS - (differ == 0) : which;
+        which = (v->alike >> ref_bandwidth(ref) & 1) != 0 ? which : UNLIKE;
+    }
+    return ((v->kinds >> ref_kind(ref) & 1) != 0) & (ref_peer(ref) < v->peers) ? which : NOBODY; /* 0 is, too */
+}
+
+/* Returns the counts, a byte for each tier. Nothing here depends on what the memory will turn out to hold but where a
+ * reference is put: a wrong guess would cost as much as several of them, and so would counting in memory, where each
+ * count waits for the one before. */
+static inline uint64_t sort_refs(directory_word *refs, uint32_t count, const view *v, bool placed, tier *tiers)
+{
+    uint64_t counts = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t ref = directory_get(&refs[i]);
+        uint32_t which = tier_of(v, ref, placed);
+        tiers[which].refs[counts >> COUNT_BITS * which & COUNT_MAX] = ref;
+        counts += UINT64_C(1) << COUNT_BITS * which;
+    }
+    return counts;
+}
+
 /* False if the object is another one by now, in which case what was read of it may be, too. */
-static bool sort_out(const throng_directory *d, const throng_directory_query *q, tier tiers[TIERS])
+static bool sort_out(const throng_directory *d, const throng_directory_query *q, tier tiers[TIERS + 1])
 {
     directory_word *object = directory_object(d, q->object);
-    uint64_t fresh = directory_get(&directory_head(d)[HEAD_FRESH]) / REF_TICK, tick = q->now / REF_TICK;
-    /* What nobody's network looks like, if it is not known. */
-    const uint32_t own = q->place.near != 0 ? q->place.near : UINT32_MAX, kinds = q->kinds, alike = classes_like(q);
-    const uint32_t holders = d->limits.holders_max, peers = d->limits.peers_max;
+    const view v = {.fresh = directory_get(&directory_head(d)[HEAD_FRESH]) / REF_TICK,
+                    .tick = q->now / REF_TICK,
+                    /* What nobody's network looks like, if it is not known. */
+                    .own = q->place.near != 0 ? q->place.near : UINT32_MAX,
+                    .kinds = q->kinds,
+                    .alike = classes_like(q),
+                    .peers = d->limits.peers_max};
+    const uint32_t holders = d->limits.holders_max;
 
     if (directory_get(&object[OBJECT_STATE]) < OBJECT_USED || directory_get(&object[OBJECT_TAG]) != q->tag)
         return false;
-    for (uint32_t i = 0; i < holders; i++) {
-        uint64_t ref = directory_get(&object[OBJECT_HOLDERS + i]);
-        if (ref == 0 || (kinds >> ref_kind(ref) & 1) == 0 || ref_peer(ref) >= peers)
-            continue;
-        uint32_t differ = ref_near(ref) ^ own;
-        uint32_t which = ref_is_fresh(ref, tick, fresh) ? FRESH : OTHER;
-        if (differ <= NEAR_PREFIX_MAX && ref_near(ref) != 0)
-            which = differ == 0 ? SAME_PREFIX : SAME_AS;
-        if ((alike >> ref_bandwidth(ref) & 1) == 0)
-            which = UNLIKE;
-        tiers[which].refs[tiers[which].count++] = ref;
-    }
+    bool placed = q->place.near != 0 || q->place.bandwidth != 0;
+    uint64_t counts = placed ? sort_refs(object + OBJECT_HOLDERS, holders, &v, true, tiers)
+                             : sort_refs(object + OBJECT_HOLDERS, holders, &v, false, tiers);
+    for (uint32_t which = 0; which < TIERS; which++)
+        tiers[which].count = counts >> COUNT_BITS * which & COUNT_MAX;
     return directory_get(&object[OBJECT_TAG]) == q->tag && directory_get(&object[OBJECT_STATE]) >= OBJECT_USED;
 }
 
@@ -78,50 +112,77 @@ static uint32_t draw(tier *t, uint64_t *random, uint64_t *refs, uint32_t max)
     return drawn;
 }
 
+/* The address of a peer that is not of IPv4; false if it is gone. */
+static bool read_record(const throng_directory *d, uint64_t ref, throng_addr *ret)
+{
+    directory_word *record = directory_record(d, ref_peer(ref));
+    uint64_t sequence = directory_get(&record[RECORD_SEQUENCE]);
+    uint64_t ip[2] = {directory_get(&record[RECORD_IP]), directory_get(&record[RECORD_IP + 1])};
+    memcpy(ret->ip, ip, sizeof ip);
+    return sequence % 2 == 0 && life_of(sequence) == ref_life(ref) &&
+           directory_get(&record[RECORD_SEQUENCE]) == sequence;
+}
+
 /* False if that peer is gone. */
 static bool read_peer(const throng_directory *d, const throng_directory_query *q, uint64_t ref, throng_addr *ret)
 {
     directory_word *peer = directory_peer(d, ref_peer(ref));
-    uint64_t sequence = directory_get(&peer[PEER_SEQUENCE]);
-    if (sequence % 2 != 0 || life_of(sequence) != ref_life(ref))
-        return false;
-    uint64_t ip[2] = {directory_get(&peer[PEER_IP]), directory_get(&peer[PEER_IP + 1])};
-    uint64_t shape = directory_get(&peer[PEER_SHAPE]);
+    uint64_t at = directory_get(&peer[PEER_AT]);
     throng_time heard = directory_get(&peer[PEER_HEARD]);
-    if (directory_get(&peer[PEER_SEQUENCE]) != sequence)
+    if (!at_is_of(at, ref))
         return false;
-    memcpy(ret->ip, ip, sizeof ip);
-    ret->port = (uint16_t)shape;
+    if (ref_kind(ref) == THRONG_PEER_IPV4) {
+        static const throng_addr any_ipv4 = {.ip = {[10] = 0xff, [11] = 0xff}};
+        uint32_t ip = (uint32_t)(at >> AT_IP_SHIFT);
+        *ret = any_ipv4;
+        memcpy(ret->ip + sizeof ret->ip - sizeof ip, &ip, sizeof ip);
+    } else if (!read_record(d, ref, ret)) {
+        return false;
+    }
+    ret->port = (uint16_t)(at >> AT_PORT_SHIFT);
+    if (directory_get(&peer[PEER_AT]) != at)
+        return false;
     /* A reader's clock may be a little behind. */
     return q->now <= heard || q->now - heard <= directory_get(&directory_head(d)[HEAD_SILENCE]);
 }
 
-/* A holder may be seen twice while it is being moved. */
-static bool is_among(const uint64_t *refs, uint32_t count, uint64_t ref)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if ((refs[i] ^ ref) >> REF_PEER_SHIFT == 0)
-            return true;
-    return false;
-}
-
 typedef struct list {
     throng_addr *addrs;
+    uint64_t seen; /* a bit for each peer in it, by the lower bits of its number: what is not set is not there */
     uint64_t refs[THRONG_DIRECTORY_HOLDERS_MAX];
     uint32_t count;
 } list;
 
+/* A holder may be seen twice while it is being moved. */
+static bool is_among(const list *l, uint64_t ref)
+{
+    if ((l->seen >> ref_peer(ref) % 64 & 1) == 0)
+        return false;
+    for (uint32_t i = 0; i < l->count; i++)
+        if ((l->refs[i] ^ ref) >> REF_PEER_SHIFT == 0)
+            return true;
+    return false;
+}
+
 static void prefetch(const throng_directory *d, const uint64_t *refs, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++)
-        __builtin_prefetch(directory_peer(d, ref_peer(refs[i])));
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t peer = ref_peer(refs[i]);
+        THRONG_PREFETCH(directory_peer(d, peer));
+        if (ref_kind(refs[i]) != THRONG_PEER_IPV4) {
+            THRONG_PREFETCH(&directory_record(d, peer)[RECORD_SEQUENCE]);
+            THRONG_PREFETCH(&directory_record(d, peer)[RECORD_IP]);
+        }
+    }
 }
 
 static void put_into(const throng_directory *d, const throng_directory_query *q, uint64_t ref, list *l)
 {
     throng_addr *addr = &l->addrs[l->count];
-    if (read_peer(d, q, ref, addr) && !(q->but && throng_addr_equal(addr, q->but)) && !is_among(l->refs, l->count, ref))
-        l->refs[l->count++] = ref;
+    if (!read_peer(d, q, ref, addr) || (q->but && throng_addr_equal(addr, q->but)) || is_among(l, ref))
+        return;
+    l->refs[l->count++] = ref;
+    l->seen |= UINT64_C(1) << ref_peer(ref) % 64;
 }
 
 /* Fills the list up to `upto` from one tier. The records of those drawn come from memory all at once. */
@@ -225,14 +286,13 @@ static void take_nearest(const throng_directory *d, const throng_directory_query
 
 uint32_t throng_directory_pick(const throng_directory *d, const throng_directory_query *q, throng_addr *ret)
 {
-    tier tiers[TIERS];
-    list l; /* its refs are set as they come */
+    tier tiers[TIERS + 1]; /* and NOBODY */
+    list l;                /* its refs are set as they come */
     uint64_t random = q->random;
     uint32_t max = q->max < THRONG_DIRECTORY_HOLDERS_MAX ? q->max : THRONG_DIRECTORY_HOLDERS_MAX;
     l.addrs = ret;
     l.count = 0;
-    for (uint32_t i = 0; i < TIERS; i++)
-        tiers[i].count = 0;
+    l.seen = 0;
     if (q->object >= d->limits.objects_max || !sort_out(d, q, tiers))
         return 0;
 

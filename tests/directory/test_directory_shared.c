@@ -27,11 +27,13 @@ typedef struct shared {
     throng_directory d;
 } shared;
 
+/* Half of them are of IPv4, which are kept in another way. */
 static throng_addr addr_of(uint32_t n)
 {
-    throng_addr addr = {.port = (uint16_t)(n | 1)};
-    for (uint32_t i = 0; i < 4; i++) {
-        uint32_t word = n ^ i * 0x9e3779b9U;
+    throng_addr addr = throng_addr_from_ipv4(0, 0, 0, 0, (uint16_t)(n * 0x9e3779b9U >> 16 | 1));
+    bool ipv4 = n / OBJECTS % 2 == 0;
+    for (uint32_t i = ipv4 ? 3 : 0; i < 4; i++) {
+        uint32_t word = n ^ (3 - i) * 0x9e3779b9U;
         memcpy(addr.ip + (size_t)i * 4, &word, 4);
     }
     return addr;
@@ -40,7 +42,7 @@ static throng_addr addr_of(uint32_t n)
 static bool is_whole(const throng_addr *addr, uint32_t object)
 {
     uint32_t n;
-    memcpy(&n, addr->ip, sizeof n);
+    memcpy(&n, addr->ip + 12, sizeof n);
     throng_addr whole = addr_of(n);
     return throng_addr_equal(addr, &whole) && n % OBJECTS == object;
 }

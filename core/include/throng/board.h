@@ -50,7 +50,7 @@ typedef struct throng_board_limits {
 
 /* The values in parentheses above. */
 THRONG_API void throng_board_limits_default(throng_board_limits *limits);
-/* Bytes of a board, or 0 if a limit is out of range. A million objects and a million peers take 0.87 GB. */
+/* Bytes of a board, or 0 if a limit is out of range. A million objects and a million peers take 0.81 GB. */
 THRONG_API size_t throng_board_size(const throng_board_limits *limits);
 
 /* Random bytes, all of them fresh for each file: sender ids start over with it, and under an old key nonces would

@@ -59,7 +59,7 @@ typedef struct throng_directory {
     uint8_t *base;
     throng_directory_limits limits;
     size_t object_size;
-    size_t peers_offset;
+    size_t peers_offset, records_offset, head_offset;
     /* The writer's own: which of both are free, numbered from 1 (0: none), and how many were ever used. */
     uint32_t free_object;
     uint32_t free_peer, free_peer_last;
@@ -72,7 +72,7 @@ typedef struct throng_directory {
 THRONG_API uint32_t throng_directory_holders_default(uint32_t objects_max);
 /* Bytes of a directory, a multiple of 64; 0 if a limit is out of range. */
 THRONG_API size_t throng_directory_size(const throng_directory_limits *limits);
-/* Takes memory of throng_directory_size bytes, aligned to 8 (64 is faster), that was zeroed or is in use as a
+/* Takes memory of throng_directory_size bytes, aligned to 8 (a page is faster), that was zeroed or is in use as a
  * directory. THRONG_ERR_INVALID for wrong limits or alignment. */
 THRONG_API int throng_directory_open(throng_directory *ret, void *memory, const throng_directory_limits *limits);
 /* The writer, once after opening: empties it, whatever an earlier writer left half-done. Readers may be there. */
