@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include <argp.h>
+#include <net/standard_files.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,6 +90,7 @@ static int help(const char *about)
 
 int main(int argc, char **argv)
 {
+    throng_keep_standard_files();
     argp_err_exit_status = THRONG_EXIT_USAGE;
     signal(SIGPIPE, SIG_IGN); /* a closed output is a write error like others, with its message and code */
     if (argc < 2) {

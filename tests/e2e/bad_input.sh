@@ -247,6 +247,18 @@ test_throngd_board_where_nothing_can_be_written_exits_23() {
     says 'cannot make directory /proc/nowhere'
 }
 
+# A complaint must not go into whatever was opened in the place of standard error.
+test_throngd_without_standard_files_works() {
+    make_throngd
+    ./throngd --control "$PWD/control" <&- >&- 2>&- &
+    EXTRA=$!
+    await 10 test -S control
+    curl -fs --unix-socket control -o status http://localhost/.throng/status
+    kill "$EXTRA"
+    wait "$EXTRA"
+    EXTRA=
+}
+
 test_throngd_ports_and_files_in_use_exit_92() {
     make_throngd
     ./throngd --control "$PWD/control" >out 2>err &

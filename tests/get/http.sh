@@ -238,6 +238,17 @@ test_get_unreachable_servers_exit_by_cause() {
     ! grep -q secret err
 }
 
+test_get_without_standard_files_exits_23_and_fetches_to_a_file() {
+    make_file big 300
+    start_nginx
+    code=0
+    "$THRONG" get "$URL/big" 2>err >&- || code=$?
+    same $code 23
+    says 'standard output: cannot write'
+    "$THRONG" get -o got "$URL/big" <&- >&- 2>&-
+    cmp got www/big
+}
+
 test_status_meant_for_the_terminal_does_not_reach_it() {
     mkdir -p www/.throng
     printf '{"mode":"\\u001b[2Jcrowd","\\u009bx":{"uplink":8000}}' >www/.throng/status
