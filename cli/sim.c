@@ -26,7 +26,8 @@ typedef struct sim_arguments {
 
 static const struct argp_option options[] = {
     {"seed", 'n', "N", 0, "the run's seed, in place of the scenario's", 0},
-    {"threads", OPTION_THREADS, "N", 0, "processors to use (default all); the result is the same with any number", 0},
+    {"threads", OPTION_THREADS, "N", 0,
+     "processors to use; 0, the default: all; the result is the same with any number", 0},
     {"json", 'j', NULL, 0, "one line of JSON", 0},
     {"trace", 't', "FILE", 0, "a line for each packet and turn of a client; - is standard output", 0},
     {"set", OPTION_SET, "SECTION.KEY=VALUE", 0, "a key, in place of the scenario's; may be repeated", 0},

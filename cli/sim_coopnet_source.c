@@ -118,8 +118,10 @@ int coopnet_source_read(coopnet_source *s, coopnet_trace *ret)
     if (code == THRONG_EXIT_OK) {
         tell_broken(&s->tally);
         if (trace.count == 0) {
-            throng_complain("%s: no successful GET in it", s->logs[0]);
-            code = THRONG_EXIT_FAILED;
+            bool any_good = s->tally.broken < s->tally.lines || s->tally.lines == 0;
+            throng_complain("%s: %s in it", s->logs[0],
+                            any_good ? "no successful GET" : "not one line of an access log");
+            code = THRONG_EXIT_READ;
         } else if (coopnet_trace_sort(&trace) < 0) {
             throng_complain("out of memory");
             code = THRONG_EXIT_MEMORY;

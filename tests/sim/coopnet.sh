@@ -54,7 +54,9 @@ r = json.load(open("out"))["runs"][0]["optimistic"]["all"]
 sys.exit((r["requests"], r["new_hits"], r["server"]) != (3, 1, 2))' || fail "wrong hits: $(cat out)"
 
 : >empty.log
-expect 1 'empty.log: no successful GET' "$throng" sim coopnet --log empty.log
+expect 26 'empty.log: no successful GET' "$throng" sim coopnet --log empty.log
+printf 'no line of a log\nnor this\n' >broken.log
+expect 26 'broken.log: not one line of an access log' "$throng" sim coopnet --log broken.log
 expect 26 'No such file' "$throng" sim coopnet --log nowhere.log
 expect 26 'directory' "$throng" sim coopnet --log "$dir"
 head -c 20000 crowd.log.gz >cut.log.gz
