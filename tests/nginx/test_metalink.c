@@ -228,6 +228,56 @@ static void peers_at_one_address_are_told_once_and_of_another_family_never(void 
     assert_int_equal(values("Link", links), 1);
 }
 
+static int set_up_proxy(void **state)
+{
+    set_up_with(state,
+                "throng on; throng_uplink 1g; throng_daemon @DIR@/board; set_real_ip_from 127.0.0.1; real_ip_header "
+                "X-Real-IP;",
+                "", "");
+    publish(*state, site_port(SITE_MODULE), "/film");
+    return 0;
+}
+
+/* At a private address, which would lead into the client's own network; at the client's own address. */
+static void client_in_public_is_told_of_no_private_peer_and_not_of_itself(void **state)
+{
+    fixture *f = *state;
+    char links[LINES_MAX][256], value[1024];
+    throng_addr addrs[6] = {throng_addr_from_ipv4(10, 0, 0, 1, 5000),    throng_addr_from_ipv4(192, 168, 1, 1, 5001),
+                            throng_addr_from_ipv4(9, 9, 9, 7, 5002),     throng_addr_from_ipv4(127, 0, 0, 1, 5003),
+                            throng_addr_from_ipv4(169, 254, 1, 1, 5004), throng_addr_from_ipv4(9, 9, 9, 1, 5000)};
+    serve_at(f, addrs, 6);
+    get(f, "/film", WANTS "X-Real-IP: 9.9.9.7\r\n");
+    assert_int_equal(got.status, 200);
+    assert_int_equal(values("Link", links), 1);
+    assert_non_null(strstr(links[0], "<http://9.9.9.1:5000/"));
+    get(f, "/film", WANTS "X-Real-IP: 10.0.0.2\r\n"); /* one of theirs */
+    assert_int_equal(got.status, 307);
+    assert_non_null(response_header(&got, "Location", value));
+    assert_int_equal(values("Link", links), 3);
+}
+
+/* Long addresses: fewer of them. */
+static void client_of_ipv6_is_told_of_as_many_as_300_bytes_hold(void **state)
+{
+    fixture *f = *state;
+    char links[LINES_MAX][256], value[1024];
+    throng_addr addrs[6];
+    for (uint8_t i = 0; i < 6; i++) {
+        addrs[i] = (throng_addr){.ip = {0x2a, 0x01, 0xaa, 0xaa, 0xbb, 0xbb, 0xcc, 0xcc}, .port = (uint16_t)(50000 + i)};
+        memset(addrs[i].ip + 8, 0xdd, 7);
+        addrs[i].ip[15] = (uint8_t)(0xd0 + i);
+    }
+    serve_at(f, addrs, 6);
+    get(f, "/film", WANTS "X-Real-IP: 2a01:aaaa::1\r\n");
+    assert_int_equal(got.status, 307);
+    assert_non_null(response_header(&got, "Location", value));
+    assert_non_null(strstr(value, "http://[2a01:aaaa:bbbb:cccc:dddd:dddd:dddd:ddd"));
+    size_t size = strlen("Location: \r\n") + strlen(value);
+    assert_int_equal(values("Link", links), 1);
+    assert_true(size + strlen("Link: \r\n") + strlen(links[0]) <= 300);
+}
+
 static void dead_daemon_or_another_version_leaves_the_answer_alone(void **state)
 {
     fixture *f = *state;
@@ -298,6 +348,9 @@ int main(int argc, char **argv)
         TEST(part_of_the_object_comes_from_here),
         TEST(peers_at_one_address_are_told_once_and_of_another_family_never),
         TEST(dead_daemon_or_another_version_leaves_the_answer_alone),
+        cmocka_unit_test_setup_teardown(client_in_public_is_told_of_no_private_peer_and_not_of_itself, set_up_proxy,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(client_of_ipv6_is_told_of_as_many_as_300_bytes_hold, set_up_proxy, tear_down),
         cmocka_unit_test_setup_teardown(calm_leaves_the_answer_alone, set_up_calm, tear_down),
         cmocka_unit_test_setup_teardown(client_that_would_be_refused_is_sent_to_peers, set_up_narrow, tear_down),
     };
