@@ -275,6 +275,35 @@ static void rate_is_not_passed(void **state)
     stop(w);
 }
 
+/* As if as much went by UDP at the same time. */
+static uint64_t as_much_again(void *user)
+{
+    throng_http_peer_stats stats;
+    throng_http_peer **peer = user;
+    if (*peer == NULL)
+        return 0;
+    throng_http_peer_stats_get(*peer, &stats);
+    return stats.content_bytes;
+}
+
+static void rate_is_shared_with_what_goes_by_other_means(void **state)
+{
+    world *w;
+    throng_http_peer *peer = NULL;
+    throng_http_peer_config config;
+    throng_http_peer_config_default(&config);
+    config.rate_bps = 4000000; /* half of it: 1,200 ms, less the burst */
+    config.sent_otherwise = as_much_again;
+    config.user = &peer;
+    start_with(&w, &config, true);
+    peer = w->peer;
+    uint64_t began = uv_hrtime();
+    assert_int_equal(ask(w, "GET", w->path, ""), 200);
+    assert_int_equal(got.body_size, SIZE);
+    assert_true(uv_hrtime() - began > 800 * UINT64_C(1000000));
+    stop(w);
+}
+
 /* A byte now and then keeps nobody here (slowloris). */
 static void head_that_drips_in_is_cut_off(void **state)
 {
@@ -361,6 +390,7 @@ int main(void)
         cmocka_unit_test(connection_kept_brings_one_answer_after_another),
         cmocka_unit_test(object_removed_while_it_is_sent_is_cut_short),
         cmocka_unit_test(rate_is_not_passed),
+        cmocka_unit_test(rate_is_shared_with_what_goes_by_other_means),
         cmocka_unit_test(head_that_drips_in_is_cut_off),
         cmocka_unit_test(client_that_does_not_read_is_cut_off),
         cmocka_unit_test(connections_of_one_address_beyond_the_maximum_are_turned_away),

@@ -365,6 +365,25 @@ static void serve_on_a_port_of_others_or_from_a_stranger_is_not_probed(void **st
     fixture_stop(&f);
 }
 
+static void serve_of_an_object_that_is_not_there_is_told_so(void **state)
+{
+    fixture f;
+    throng_seed_probe p;
+    uint8_t bytes[64];
+    start(&f);
+    join(&f, 1);
+    run_until(&f, f.now + 100 * THRONG_MS);
+    forget_sent(&f);
+    throng_writer w = throng_writer_on(bytes, sizeof bytes);
+    throng_serve_encode(&w, &(throng_serve){.object = f.tag ^ 1, .port = HTTP_PORT, .asks_key = true});
+    assert_int_equal(say_w(&f, 1, &w), 0);
+    run_until(&f, f.now + 100 * THRONG_MS);
+    assert_false(probe(&f, &p));
+    assert_int_equal(count_sent(&f, 1, THRONG_FRAME_SERVED), 0);
+    assert_int_equal(count_sent(&f, 1, THRONG_FRAME_NO_FILE), 1);
+    fixture_stop(&f);
+}
+
 static void serve_at_another_port_takes_the_place_of_the_one_before(void **state)
 {
     fixture f;
@@ -399,6 +418,7 @@ int main(void)
         cmocka_unit_test(peer_that_fails_is_tried_ever_more_seldom),
         cmocka_unit_test(address_that_claims_a_thousand_peers_is_probed_as_two),
         cmocka_unit_test(serve_on_a_port_of_others_or_from_a_stranger_is_not_probed),
+        cmocka_unit_test(serve_of_an_object_that_is_not_there_is_told_so),
         cmocka_unit_test(serve_at_another_port_takes_the_place_of_the_one_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
