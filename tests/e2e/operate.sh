@@ -152,4 +152,24 @@ secure_again() {
     grep -q '^HTTP/2 307' head
 }
 
+test_serve_networks_that_change_are_taken_up_while_everyone_is_answered() {
+    printf '127.0.0.0/8 64500\n' >networks
+    mkdir site
+    echo here >site/page
+    serve site --networks networks
+    board=$(tr '\0' '\n' <"/proc/$(pgrep -P "$SERVE" throngd)/cmdline" | sed -n 's/^--board=//p')
+    before=$(stat -c %i "$board.networks")
+    awk 'BEGIN { for (i = 0; i < 65536; i++) printf "10.%d.%d.0/24 %d\n", i / 256, i % 256, 64500 + i % 1000 }' >new
+    mv new networks
+    asked=0
+    while [ "$(stat -c %i "$board.networks")" = "$before" ]; do
+        same "$(curl -s -m 1 "$URL/page")" here
+        asked=$((asked + 1))
+        [ $asked -lt 3000 ] || fail "not taken up: $(cat log)"
+    done
+    same "$(curl -s -m 1 "$URL/page")" here
+    [ "$(stat -c %s "$board.networks")" -gt 65536 ]
+    ! grep 'stay as they were' log || fail "refused"
+}
+
 run_all
