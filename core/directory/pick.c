@@ -1,6 +1,7 @@
 /* What readers do: a list of peers for one newcomer. What it costs is cache misses, so the object's references are read
  * once, the choice is made from them alone, and the records of those chosen are fetched together. */
 #include "../prefetch.h"
+#include "../random.h"
 #include "layout.h"
 #include <string.h>
 
@@ -17,15 +18,6 @@ typedef struct tier {
     uint64_t refs[THRONG_DIRECTORY_HOLDERS_MAX];
     uint32_t count;
 } tier;
-
-/* SplitMix64 (Steele, Lea, Flood, 2014): enough to pick fairly, with nothing to keep. */
-static uint32_t below(uint64_t *state, uint32_t limit)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return (uint32_t)(((z ^ z >> 31) >> 32) * limit >> 32);
-}
 
 void throng_directory_expect(const throng_directory *d, uint32_t object)
 {
@@ -105,7 +97,7 @@ static uint32_t draw(tier *t, uint64_t *random, uint64_t *refs, uint32_t max)
 {
     uint32_t drawn = 0;
     while (drawn < max && t->count > 0) {
-        uint32_t at = below(random, t->count);
+        uint32_t at = throng_random_below(random, t->count);
         refs[drawn++] = t->refs[at];
         t->refs[at] = t->refs[--t->count];
     }

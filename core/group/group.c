@@ -1,5 +1,6 @@
 /* Life of a group member, and the calls of its host. */
 #include "group.h"
+#include "../random.h"
 
 #include <string.h>
 
@@ -30,14 +31,9 @@ static bool config_valid(const throng_group_config *c)
            c->born_unix_ms < 1ull << 48;
 }
 
-/* xorshift128+ (Vigna, 2014): for choices; what must not be guessed is keyed with SipHash. */
 uint64_t throng_group_random(throng_group *group)
 {
-    uint64_t a = group->random[0], b = group->random[1];
-    group->random[0] = b;
-    a ^= a << 23;
-    group->random[1] = a ^ b ^ a >> 17 ^ b >> 26;
-    return group->random[1] + b;
+    return throng_random(&group->random);
 }
 
 int throng_group_new(throng_group **ret, const throng_group_config *config, const throng_alloc *alloc)
@@ -50,8 +46,7 @@ int throng_group_new(throng_group **ret, const throng_group_config *config, cons
     memset(group, 0, sizeof *group);
     group->config = *config;
     group->alloc = *alloc;
-    memcpy(group->random, config->entropy, 16);
-    group->random[0] |= 1;
+    memcpy(&group->random, config->entropy, sizeof group->random);
     memcpy(group->table_key, config->entropy + 16, 16);
     memset(group->config.entropy, 0, sizeof group->config.entropy);
     group->serial = OURSELVES;

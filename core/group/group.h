@@ -122,7 +122,7 @@ struct throng_group {
     throng_group_config config;
     throng_alloc alloc;
     throng_time now;
-    uint64_t random[2];
+    uint64_t random;
     uint8_t table_key[THRONG_KEY_SIZE];
     uint64_t id;
     throng_addr self; /* as others see us; port 0: not known */
