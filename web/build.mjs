@@ -38,7 +38,9 @@ rmSync(join(dir, "www"), { recursive: true, force: true });
 /* The page knows its core by contents: whoever gives it. */
 const coreName = hash(wasm).toString("hex");
 const define = { CORE_URL: JSON.stringify(`/.throng/${coreName.slice(0, 12)}/core.wasm`), CORE_HASH: JSON.stringify(coreName) };
-const page = bundle("page.ts", { ...private_, format: "iife", define });
+/* Nothing outside the page's own script says these, nor does any object of the browser's have them. */
+const within = /[^_]_$|^(answered|chunkSize|describe|described|gathered|givePercent|introducer|prefer|progressAt|retire|sendAll|signalled|tabBytes|tokensAt|uplinkBps|uploadLimitBps|verified|welcomed)$/;
+const page = bundle("page.ts", { mangleProps: within, format: "iife", define });
 const worker = bundle("worker.ts", { ...private_, format: "iife" });
 const build = hash(page).toString("hex").slice(0, 12);
 const html = readFileSync(join(source, "src", "bootstrap.html"), "utf8").replaceAll("%BUILD%", build).replace(/\n\s*/g, "\n").trim() + "\n";

@@ -231,6 +231,20 @@ test("visitors who have eight neighbours at most have twelve signalling messages
     assert.ok(stats.filter((one) => one.opened <= 8).length >= 4, JSON.stringify(stats));
 }));
 
+test("visitor who has all and gave its share leaves its neighbours, and meets others when it wants something again", () => withSite({}, async (site, come) => {
+    const first = await come();
+    await fetched(await visit(first, site.url + "/"), "/big.bin");
+    site.seeds = false;
+    const second = await come(), frame = await visit(second, site.url + "/");
+    assert.equal((await fetched(frame, "/big.bin")).hash, hex(site.files["/big.bin"].bytes));
+    await until(async () => (await first.stats()).neighbours <= 1, "first without neighbours");
+    const { uploaded, fromPeers, fromSeeder } = await first.stats();
+    assert.ok(uploaded <= fromPeers + fromSeeder, `${uploaded} given`);
+    site.seeds = true;
+    await first.frames().at(-1).evaluate(() => document.querySelector("#two").click());
+    await until(() => first.url().endsWith("/two.html"), "the next page");
+}));
+
 test("signals out of form are refused and counted", () => withSite({}, async (site, come) => {
     await visit(await come(), site.url + "/");
     let turn = 0;

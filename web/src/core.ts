@@ -77,7 +77,7 @@ export class Core {
         this.put_(options.entropy || crypto.getRandomValues(new Uint8Array(32)));
         if (!this.h_ || this.e_.web_start(this.h_, options.uplinkBps || 0, options.uploadLimitBps || 0,
                                            options.tabBytes ?? 1 << 20, options.givePercent ?? 100) < 0)
-            throw new Error("throng: no memory");
+            throw new Error("no memory");
     }
 
     /* Memory that grew is another buffer, and the views of the one before are empty. */

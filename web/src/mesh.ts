@@ -96,6 +96,7 @@ export class Mesh {
     private host_: MeshHost;
     private links_ = new Map<bigint, Link>();
     private left_ = false;
+    private retired_ = false;
     private offeredAt_ = -Infinity; /* the last time through the server */
 
     constructor(host: MeshHost) {
@@ -106,7 +107,7 @@ export class Mesh {
     send(peer: bigint, payload: Uint8Array): boolean {
         let link = this.links_.get(peer);
         if (!link) {
-            if (this.left_ || this.links_.size >= LINKS_MAX || !this.self)
+            if (this.left_ || this.retired_ || this.links_.size >= LINKS_MAX || !this.self)
                 return false;
             const via = this.ours_() < OURS_MAX ? this.way_(peer) : null;
             if (via === null)
@@ -226,6 +227,13 @@ export class Mesh {
             this.close_(link);
     }
 
+    /** Who has all and has given its share is of no use to neighbours: it leaves its places with them to others, until it wants something. */
+    retire(retired: boolean): void {
+        this.retired_ = retired;
+        for (const link of retired ? [...this.links_.values()] : [])
+            this.close_(link);
+    }
+
     forget(peer: bigint): void {
         const link = this.links_.get(peer);
         if (link)
@@ -320,7 +328,7 @@ export class Mesh {
             clearTimeout(link.timer);
             link.pc.close();
             this.links_.delete(from);
-        } else if (this.links_.size >= LINKS_MAX) {
+        } else if (this.retired_ || this.links_.size >= LINKS_MAX) {
             /* Who offered tries another at once, rather than when its patience ends. */
             if (!via || !this.relay_(via, from, ["n", f[1]].join("|")))
                 this.host_.signal(from, ["n", f[1]].join("|"));

@@ -39,7 +39,7 @@ export class Objects {
         this.peer_.prefer(content, 0, INDEX_FIRST_BYTES);
         const size = new DataView((await this.all_(content, 0, 4)).buffer).getUint32(0);
         if (size > INDEX_BYTES_MAX || size > content.bytes.length - 4)
-            throw new Error("throng: page object out of form");
+            throw new Error("page object out of form");
         this.peer_.prefer(content, 0, 4 + size);
         const index = JSON.parse(new TextDecoder().decode(await this.all_(content, 4, 4 + size)));
         this.peer_.prefer(content, 0, 0);

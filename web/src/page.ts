@@ -63,7 +63,7 @@ async function worker(): Promise<boolean> {
 }
 
 function within<T>(promise: Promise<T>, ms: number): Promise<T> {
-    return Promise.race([promise, new Promise<T>((_, no) => setTimeout(() => no(new Error("throng: late")), ms))]);
+    return Promise.race([promise, new Promise<T>((_, no) => setTimeout(() => no(new Error("late")), ms))]);
 }
 
 function parseHeaders(text: string): [string, string][] {

@@ -14,6 +14,7 @@ import { hashIs, signatureIs } from "./verify";
 const OBJECT_BYTES_MAX = 256 << 20, TIMER_MAX_MS = 1000;
 /** Between two looks at what the core has to say: what is said meanwhile goes together, and costs one turn of the page. */
 const TURN_MS = 24;
+const RETIRE_MS = 1000, CHUNK_MAX = 1152;
 
 export interface PeerOptions extends CoreOptions {
     iceServers?: RTCIceServer[];
@@ -39,6 +40,7 @@ export class Peer {
     private timer_: ReturnType<typeof setTimeout> | undefined;
     private timerAt_ = Infinity; /* when it rings, as all times of the core: microseconds */
     private turnAt_ = 0; /* the last turn's */
+    private retireAt_ = 0; /* when it is looked next whether there is anything left to do */
     private ice_: RTCIceServer[];
     private early_: Uint8Array[] = [];
     private leaving_ = new Map<bigint, Uint8Array[]>(); /* in this turn */
@@ -102,6 +104,7 @@ export class Peer {
         if (known || this.left_ || this.alone || object.size > OBJECT_BYTES_MAX)
             return known || null;
         const content = new Content(this.next_++, object.id, object.size, object.chunkSize);
+        this.mesh.retire(false);
         this.contents_.set(content.number, content);
         this.byId_.set(key, content);
         if (this.keep_?.has(object.id)) {
@@ -128,7 +131,7 @@ export class Peer {
         if (!kept || kept.bytes.length !== object.size || kept.expires < Date.now() / 1000 || !(await hashIs(kept.manifest, object.id)) ||
             this.core_.offer(this.now_(), content.number, object.id, kept.manifest) < 0) {
             if (!this.join_(content, object))
-                content.fail(new Error("throng: no room"));
+                content.fail(new Error("no room"));
             return;
         }
         content.bytes.set(kept.bytes);
@@ -223,7 +226,7 @@ export class Peer {
         this.lost_ = true;
         if (this.alone)
             for (const content of this.contents_.values())
-                content.fail(new Error("throng: no server"));
+                content.fail(new Error("no server"));
     }
 
     /** Nobody is there, and nobody will come. */
@@ -250,6 +253,10 @@ export class Peer {
         for (const [peer, payloads] of this.leaving_)
             this.mesh.sendAll(peer, payloads);
         this.leaving_.clear();
+        if (now >= this.retireAt_) {
+            this.retireAt_ = now + RETIRE_MS * 1000;
+            this.retire_();
+        }
         this.ring_(Math.min(this.core_.deadline(), now + TIMER_MAX_MS * 1000));
     }
 
@@ -272,6 +279,13 @@ export class Peer {
             this.timerAt_ = Infinity;
             this.pump_();
         }, Math.max(0, (at - this.now_()) / 1000));
+    }
+
+    private retire_(): void {
+        const { uploaded, fromPeers, fromSeeder } = this.core_.stats(), share = this.options_.givePercent ?? 100;
+        if (share && uploaded + CHUNK_MAX > ((fromPeers + fromSeeder) * share) / 100 && this.mesh.open().length &&
+            [...this.contents_.values()].every((content) => content.reach(0) === content.bytes.length))
+            this.mesh.retire(true);
     }
 
     private send_(d: Told): void {
@@ -308,7 +322,7 @@ export class Peer {
             if (event.size)
                 content.verified(event.offset, end);
         } else if (event.kind === Kind.Stuck)
-            content.fail(new Error("throng: stuck, " + event.value));
+            content.fail(new Error("stuck, " + event.value));
         else if (event.kind === Kind.Liar)
             this.mesh.forget(event.peer);
     }

@@ -38,7 +38,7 @@ export class CoreShare {
         if (!bytes || !(await this.right_(bytes))) {
             bytes = (await this.fromPeers_(peers)) || new Uint8Array(await (await fetch(this.url_)).arrayBuffer());
             if (!(await this.right_(bytes)))
-                throw new Error("throng: another core");
+                throw new Error("another core");
             void cache?.put(this.url_, new Response(bytes as BodyInit)).catch(() => {});
         }
         const core: Uint8Array = bytes;

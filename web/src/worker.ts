@@ -97,7 +97,7 @@ async function fromServer(request: Request, from: number, end: number, tag: stri
     const response = await network(new Request(request.url, { headers, credentials: "same-origin" }), true);
     const range = /^bytes (\d+)-/.exec(response.headers.get("Content-Range") || "");
     if (response.status !== 206 || Number(range?.[1]) !== from)
-        throw new Error("throng: the object changed meanwhile");
+        throw new Error("the object changed meanwhile");
     return response.body!.getReader();
 }
 
@@ -133,7 +133,7 @@ function stream(line: Line, request: Request, answer: Answer): ReadableStream<Ui
                 at += bytes.length;
                 controller.enqueue(bytes);
             } else if (at < answer.end)
-                throw new Error("throng: cut short");
+                throw new Error("cut short");
             if (at >= answer.end) {
                 controller.close();
                 line.close();
