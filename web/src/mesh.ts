@@ -8,7 +8,7 @@
  *   n | nonce                                                       no room: the offer of that nonce is not answered
  * Candidates are apart by ";", each "type priority address port". UDP alone. */
 
-const LINKS_MAX = 10, OURS_MAX = 4, SERVER_OFFERS = 2, OFFER_AGAIN_MS = 700, OPEN_WITHIN_MS = 8000, GATHER_MS = 200, GATHER_MAX_MS = 300, AGAIN_MS = 1000, QUEUE_BYTES = 1 << 20;
+const LINKS_MAX = 10, OURS_MAX = 4, SERVER_OFFERS = 2, OFFER_AGAIN_MS = 700, OPEN_WITHIN_MS = 8000, GATHER_MS = 200, GATHER_MAX_MS = 300, AGAIN_MS = 3000, QUEUE_BYTES = 1 << 20;
 const BUNDLE = 0x83, BUNDLED_MAX = 4, PAYLOAD_MAX = 1207;
 const RELAY = 0x80, RELAY_BURST = 16, RELAY_PER_S = 4, TEXT_MAX = 1024, CANDIDATES_MAX = 16;
 
