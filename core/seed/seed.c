@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../directions/siphash.h"
+#include "../random.h"
 
 void *throng_seed_take(throng_seed *seed, size_t size)
 {
@@ -35,13 +36,9 @@ int throng_seed_widen(throng_seed *seed, void **table, uint32_t *capacity, size_
     return 0;
 }
 
-/* xorshift64*: spreads naming; nothing rests on its being hard to guess. */
 uint32_t throng_seed_random_below(throng_seed *seed, uint32_t limit)
 {
-    seed->random ^= seed->random >> 12;
-    seed->random ^= seed->random << 25;
-    seed->random ^= seed->random >> 27;
-    return (uint32_t)(((seed->random * 0x2545f4914f6cdd1d) >> 32) * limit >> 32);
+    return throng_random_below(&seed->random, limit);
 }
 
 void throng_seed_config_default(throng_seed_config *config)
@@ -92,7 +89,7 @@ static void seed_random(throng_seed *seed)
 {
     memcpy(seed->table_key, seed->config.entropy, THRONG_KEY_SIZE);
     memcpy(seed->cookie_key, seed->config.entropy + 16, THRONG_KEY_SIZE);
-    seed->random = throng_siphash(seed->cookie_key, seed->table_key, THRONG_KEY_SIZE) | 1;
+    seed->random = throng_siphash(seed->cookie_key, seed->table_key, THRONG_KEY_SIZE);
 }
 
 int throng_seed_new(throng_seed **ret, const throng_seed_config *config, const throng_alloc *alloc)
