@@ -384,6 +384,7 @@ static ngx_int_t ngx_http_throng_init_process(ngx_cycle_t *cycle)
     tmcf->refresh.data = tmcf;
     tmcf->refresh.log = cycle->log;
     tmcf->refresh.cancelable = 1;
+    tmcf->acks_spared = NGX_CONF_UNSET_UINT; /* a worker before this one may have left it either way */
     ngx_http_throng_refresh_handler(&tmcf->refresh);
     return NGX_OK;
 }
@@ -401,6 +402,7 @@ static void ngx_http_throng_refresh_handler(ngx_event_t *ev)
             (void)ngx_http_throng_judge(tb[i]); /* a crowd may end in silence */
         }
     }
+    ngx_http_throng_spare_acks(tmcf);
     if (!ngx_exiting) {
         ngx_add_timer(ev, NGX_HTTP_THRONG_REFRESH_MS);
     }

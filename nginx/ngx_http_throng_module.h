@@ -54,6 +54,7 @@ typedef struct {
     ngx_array_t browsers;        /* of ngx_http_throng_files_t * */
     ngx_uint_t answers_browsers; /* `throng_browsers` somewhere */
     ngx_event_t refresh;
+    ngx_uint_t acks_spared; /* as this worker last set it */
     ngx_str_t request_name; /* request headers, in lower case, and their hashes */
     ngx_uint_t request_hash;
     ngx_str_t fetch_name;
@@ -127,6 +128,8 @@ void ngx_http_throng_board_unmap(ngx_http_throng_board_t *tb);
 
 /* Judges the load, if anything is left to it. */
 throng_mode ngx_http_throng_judge(ngx_http_throng_board_t *tb);
+/* Has the listening sockets acknowledge as it is best in a crowd, or as ever, if this worker has not yet. */
+void ngx_http_throng_spare_acks(ngx_http_throng_main_conf_t *tmcf);
 /* Adds the loose bytes to the load. */
 void ngx_http_throng_weigh(ngx_http_throng_board_t *tb);
 /* As it was judged last. */

@@ -1,6 +1,8 @@
 /* A crowd that begins: an object that throngd does not know yet, and what the line carries then. Usage: test_crowd
  * MODULE */
 #include "module_fixture.h"
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -107,6 +109,41 @@ static void crowd_of_clients_that_leave_while_held_leaves_nothing_behind(void **
     assert_int_equal(got.status, 200);
 }
 
+/* Packets that a client has from the server until it has its answer. */
+static uint32_t packets_of_an_answer(void)
+{
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+    int fd = site_connect(site_port(SITE_MODULE));
+    assert_true(fd >= 0);
+    site_exchange(fd, "GET /small HTTP/1.1\r\nHost: example.org\r\n\r\n", &got);
+    assert_int_equal(got.status, 200);
+    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size), 0);
+    close(fd);
+    return info.tcpi_segs_in;
+}
+
+static void crowd_answers_acknowledge_their_requests(void **state)
+{
+    throng_time deadline = site_now() + 10 * THRONG_SECOND;
+    while (packets_of_an_answer() > 2) /* SYN-ACK, answer */
+        assert_true(site_now() < deadline);
+}
+
+static int set_up_calm(void **state)
+{
+    return set_up_with(state, "throng auto; throng_uplink 80m; throng_daemon @DIR@/board;", "", "");
+}
+
+static void calm_requests_are_acknowledged_as_ever(void **state)
+{
+    throng_time until = site_now() + 1500 * THRONG_MS; /* workers look once a second */
+    while (site_now() < until) {
+        assert_int_equal(packets_of_an_answer(), 3); /* SYN-ACK, ACK, answer */
+        poll(NULL, 0, 10);                           /* or it would be a crowd */
+    }
+}
+
 static int set_up_rush(void **state)
 {
     set_up_with(state, "throng on; throng_uplink 4m; throng_daemon @DIR@/board;", "", "");
@@ -186,6 +223,8 @@ int main(int argc, char **argv)
                                         set_up_unknown_cached, tear_down),
         cmocka_unit_test_setup_teardown(crowd_of_an_object_never_published_is_held_a_moment_and_served, set_up_unknown,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(crowd_answers_acknowledge_their_requests, set_up_unknown, tear_down),
+        cmocka_unit_test_setup_teardown(calm_requests_are_acknowledged_as_ever, set_up_calm, tear_down),
         cmocka_unit_test_setup_teardown(crowd_rush_of_bodies_directions_and_refusals_never_passes_the_line, set_up_rush,
                                         tear_down),
         cmocka_unit_test_setup_teardown(crowd_of_clients_that_leave_while_held_leaves_nothing_behind, set_up_unknown,
