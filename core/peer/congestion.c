@@ -2,11 +2,12 @@
  *
  * Loss is found as RACK finds it (RFC 8985): senders answer in the order of asking, so a chunk that is overtaken, and
  * has not come a quarter of a round trip later, is lost. A line that loses chunks is contested, and while it is, the
- * window is CUBIC's (RFC 9438), for as much as two connections would take, since that is what a browser would open at
- * the least; never less than what those begin with. Tried: one connection (0.35 of a line beside one CUBIC flow, 0.06
- * beside BBR, which leaves a queue that is nearly full to whoever yields to losses), and BBR's own bound, twice the
- * product of the greatest rate and the least round trip (0.92 beside CUBIC, 0.2 beside BBR). Silence is no sign of a
- * full line here: neighbours vanish all the time, and what they were asked for times out. */
+ * window is CUBIC's (RFC 9438): while others keep a queue, for as much as two connections would take, since that is
+ * what a browser would open at the least, and never less than what those begin with; in a queue that is kept short
+ * (CoDel) for one. Tried: one connection everywhere (0.35 of a line beside one CUBIC flow, 0.06 beside BBR, which
+ * leaves a queue that is nearly full to whoever yields to losses), two everywhere (0.74 to 0.96 in CoDel's queue), and
+ * BBR's own bound, twice the product of the greatest rate and the least round trip (0.92 beside CUBIC, 0.2 beside BBR).
+ * Silence is no sign of a full line here: neighbours vanish all the time, and what they were asked for times out. */
 #include "peer.h"
 
 #define REORDER_LEAST (2 * THRONG_MS)
@@ -14,13 +15,19 @@
 #define RTT_UNKNOWN (100 * THRONG_MS)
 #define CONTESTED_FOR (10 * THRONG_SECOND)
 
-/* Two initial windows of ten segments (RFC 6928), in chunks of 1 KiB. */
-enum { CONTESTED_WINDOW_LEAST = 28 };
+/* What is asked for at the least: an initial window of ten segments (RFC 6928), in chunks of 1 KiB; while others keep a
+ * queue, in which whoever yields to each loss ends with nothing, two of them, or what arrives in CONTESTED_AHEAD. */
+enum { CONTESTED_WINDOW_LEAST = 14, CONTESTED_WINDOW_BURST = 28, CONTESTED_WINDOW_QUEUED = 48 };
+#define QUEUE_STANDS (60 * THRONG_MS)
+#define CONTESTED_AHEAD (300 * THRONG_MS)
 
-/* RFC 9438, sections 4.2 to 4.7: beta, C and alpha, for segments of 1,448 bytes where a chunk has 1,024; beta and alpha
- * of two connections. */
-static const double SEGMENT = 1448.0 / 1024, CUT = (1 + 0.7) / 2, CUBIC_C = 0.4,
-                    RENO_ALPHA = 3 * 2 * 2 * (1 - 0.85) / (1 + 0.85);
+/* RFC 9438, sections 4.2 to 4.7: beta, C and alpha, for segments of 1,448 bytes where a chunk has 1,024; of one
+ * connection, and of two. */
+typedef struct share {
+    double cut, alpha;
+} share;
+static const double SEGMENT = 1448.0 / 1024, CUBIC_C = 0.4;
+static const share ONE = {0.7, 3 * (1 - 0.7) / (1 + 0.7)}, TWO = {(1 + 0.7) / 2, 3 * 2 * 2 * (1 - 0.85) / (1 + 0.85)};
 
 static throng_time rtt_of(const throng_neighbour *n)
 {
@@ -42,16 +49,40 @@ bool throng_line_contested(const throng_node *node)
     return node->lost_at > 0 && node->now - node->lost_at < CONTESTED_FOR;
 }
 
+/* As it was at the last loss: CoDel keeps the round trip short, BBR and a large buffer do not. */
+static bool queue_stands(const throng_node *node)
+{
+    return node->cut_rtt > node->cut_rtt_base + QUEUE_STANDS;
+}
+
+/* A queue that is kept short loses the chunks of each in its turn, and one answer to it is fair; of a full one, who has
+ * more in it takes more. */
+static share share_of(const throng_node *node)
+{
+    return queue_stands(node) ? TWO : ONE;
+}
+
+static uint32_t least_window(const throng_node *node)
+{
+    if (!queue_stands(node))
+        return CONTESTED_WINDOW_LEAST;
+    uint32_t ahead = (uint32_t)(throng_rate_get(&node->rate, node->now) * CONTESTED_AHEAD / (100 * THRONG_MS));
+    if (ahead < CONTESTED_WINDOW_BURST)
+        return CONTESTED_WINDOW_BURST;
+    return ahead < CONTESTED_WINDOW_QUEUED ? ahead : CONTESTED_WINDOW_QUEUED;
+}
+
 uint32_t throng_window_contested(const throng_node *node)
 {
+    uint32_t least = least_window(node);
     double passed_s = (double)(node->now - node->cut_at) / THRONG_SECOND;
     double off = passed_s - node->cut_k_s;
     double cubic = node->cut_peak + SEGMENT * CUBIC_C * off * off * off;
     double round_trips = (double)(node->now - node->cut_at) / (double)node->cut_rtt;
-    double reno = node->cut_window + SEGMENT * RENO_ALPHA * round_trips;
+    double reno = node->cut_window + SEGMENT * share_of(node).alpha * round_trips;
     double window = cubic > reno ? cubic : reno;
-    if (window < CONTESTED_WINDOW_LEAST)
-        return CONTESTED_WINDOW_LEAST;
+    if (window < least)
+        return least;
     return window < node->config.window_max ? (uint32_t)window : node->config.window_max;
 }
 
@@ -62,6 +93,18 @@ static double cube_root(double x)
     for (int i = 0; i < 40; i++)
         root = (2 * root + x / (root * root)) / 3;
     return root;
+}
+
+/* Of all neighbours: one that was met when the queue stood knows no less. */
+static throng_time least_rtt(const throng_node *node)
+{
+    throng_time least = RTT_UNKNOWN;
+    for (uint32_t i = 0; i < node->neighbours_count; i++) {
+        uint32_t base = node->neighbours[i]->rtt_base;
+        if (base > 0 && base < least)
+            least = base;
+    }
+    return least;
 }
 
 static void lost(throng_node *node, const throng_neighbour *n, uint32_t chunks, uint32_t in_flight)
@@ -76,8 +119,10 @@ static void lost(throng_node *node, const throng_neighbour *n, uint32_t chunks, 
     bool less = contested && before < node->cut_peak;
     node->cut_at = node->now;
     node->cut_rtt = rtt_of(n);
-    node->cut_window = before * CUT;
-    node->cut_peak = less ? before * (1 + CUT) / 2 : before; /* fast convergence, section 4.7 */
+    node->cut_rtt_base = least_rtt(node);
+    double cut = share_of(node).cut;
+    node->cut_window = before * cut;
+    node->cut_peak = less ? before * (1 + cut) / 2 : before; /* fast convergence, section 4.7 */
     node->cut_k_s = cube_root((node->cut_peak - node->cut_window) / (SEGMENT * CUBIC_C));
 }
 

@@ -322,7 +322,7 @@ struct throng_node {
     uint32_t window;
     throng_time lost_at; /* the last loss of a chunk; 0: none */
     throng_time cut_at;  /* … that the window was cut for */
-    throng_time cut_rtt;
+    throng_time cut_rtt, cut_rtt_base;
     double cut_window, cut_peak, cut_k_s; /* CUBIC's: what was left, W_max, K */
     throng_rate rate;
     double limit_left_bytes; /* of download_limit_bps; negative: to be made up for */

@@ -70,7 +70,7 @@ static void a_line_that_loses_chunks_is_asked_for_less(void **state)
     story_run(s, 1500 * THRONG_MS);
     uint32_t beside = story_stats(s, a).window;
     assert_true(beside < alone / 2);
-    assert_true(beside >= 28); /* two connections' first windows */
+    assert_in_range(beside, 14, 27); /* one connection's first window, as no queue stands */
     assert_true(story_until(s, story_all_done, NULL, 10 * THRONG_SECOND));
     story_free(s);
 }
