@@ -93,5 +93,5 @@ throng_tag throng_hash_tag(const throng_hash *id)
     throng_tag tag = 0;
     for (size_t i = 0; i < sizeof tag; i++)
         tag = tag << 8 | id->bytes[i];
-    return tag;
+    return tag | THRONG_TAG_BIT;
 }

@@ -209,6 +209,7 @@ static version *sign(const record *r, int fd, uint64_t size)
     throng_manifest_options options;
     version *v = calloc(1, sizeof(*v));
     throng_manifest_options_default(&options);
+    options.chunk_size = THRONG_CHUNK_SIZE_BROWSERS;
     options.version = record_unix_ms();
     options.expires_unix_s = options.version / 1000 + (uint64_t)c->config.manifest_hours * 3600;
     options.headers = type;

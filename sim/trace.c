@@ -96,7 +96,7 @@ static void say_peers(text *t, const throng_peers *peers)
 /* DATA's body is not there, only its header. */
 static int say_data(text *t, throng_reader *r)
 {
-    throng_read_u64(r);
+    throng_read_tag(r);
     uint64_t request = throng_read_varint(r);
     uint64_t chunk = throng_read_varint(r);
     if (r->failed)

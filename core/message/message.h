@@ -46,6 +46,13 @@ typedef enum throng_frame {
     THRONG_FRAME_END,
 } throng_frame;
 
+/* Frames name objects by their tag; briefly, by two bytes of it, between neighbours who both have named the object and
+ * of which the sender has no other that would be named alike. Whoever answers names it as the other did. */
+throng_tag throng_tag_brief(throng_tag tag);
+bool throng_tag_is_brief(throng_tag tag);
+void throng_write_tag(throng_writer *w, throng_tag tag);
+throng_tag throng_read_tag(throng_reader *r);
+
 enum {
     THRONG_CHUNK_SET_INTERVALS_MAX = 63,
     THRONG_CHUNK_SET_BITMAP_MAX = 64, /* bytes */

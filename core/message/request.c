@@ -1,4 +1,4 @@
-/* REQUEST: u64 object | varint request | varint any | chunk set: have | chunk set: want */
+/* REQUEST: tag of the object | varint request | varint any | chunk set: have | chunk set: want */
 #include "message.h"
 
 void throng_request_encode(throng_writer *w, throng_tag object, uint32_t request, uint32_t any,
@@ -6,7 +6,7 @@ void throng_request_encode(throng_writer *w, throng_tag object, uint32_t request
                            uint32_t want_count)
 {
     throng_write_u8(w, THRONG_FRAME_REQUEST);
-    throng_write_u64(w, object);
+    throng_write_tag(w, object);
     throng_write_varint(w, request);
     throng_write_varint(w, any);
     if (have)
@@ -18,7 +18,7 @@ void throng_request_encode(throng_writer *w, throng_tag object, uint32_t request
 
 int throng_request_decode(throng_request *ret, throng_reader *r)
 {
-    ret->object = throng_read_u64(r);
+    ret->object = throng_read_tag(r);
     ret->request = (uint32_t)throng_read_varint_max(r, UINT32_MAX);
     ret->any = (uint32_t)throng_read_varint_max(r, UINT32_MAX);
     if (throng_chunk_set_decode(&ret->have, r) < 0)

@@ -1,16 +1,16 @@
-/* NO_FILE ("I have nothing of it") and SEEK ("name me a neighbour"): u64 object. BYE ("I leave now"): nothing.
+/* NO_FILE ("I have nothing of it") and SEEK ("name me a neighbour"): tag of the object. BYE ("I leave now"): nothing.
  * CHALLENGE and ANSWER: u64 cookie. */
 #include "message.h"
 
 void throng_tag_frame_encode(throng_writer *w, throng_frame type, throng_tag object)
 {
     throng_write_u8(w, (uint8_t)type);
-    throng_write_u64(w, object);
+    throng_write_tag(w, object);
 }
 
 int throng_tag_frame_decode(throng_tag *ret, throng_reader *r)
 {
-    *ret = throng_read_u64(r);
+    *ret = throng_read_tag(r);
     return r->failed ? THRONG_ERR_MALFORMED : 0;
 }
 
@@ -21,12 +21,14 @@ void throng_bye_encode(throng_writer *w)
 
 void throng_cookie_encode(throng_writer *w, throng_frame type, uint64_t cookie)
 {
-    throng_tag_frame_encode(w, type, cookie);
+    throng_write_u8(w, (uint8_t)type);
+    throng_write_u64(w, cookie);
 }
 
 int throng_cookie_decode(uint64_t *ret, throng_reader *r)
 {
-    return throng_tag_frame_decode(ret, r);
+    *ret = throng_read_u64(r);
+    return r->failed ? THRONG_ERR_MALFORMED : 0;
 }
 
 /* TIME: u16 sent_ms | u16 echo_ms */

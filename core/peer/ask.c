@@ -73,7 +73,8 @@ static void introduce_object(throng_node *node, throng_neighbour *n, throng_link
     uint32_t most = throng_limit_chunks(node, link->any_left);
     uint32_t count = newcomer && most > 0 ? first_slice(node, n, object, wants) : 0;
     if (count == 0) {
-        throng_have_encode(w, THRONG_FRAME_HAVE, object->tag, object->have, node->config.handshake_intervals);
+        throng_have_encode(w, THRONG_FRAME_HAVE, throng_link_tag(node, link), object->have,
+                           node->config.handshake_intervals);
     } else {
         link->any_request = throng_request_number(node, n);
         link->any_left = first_count(node, object);
@@ -81,7 +82,7 @@ static void introduce_object(throng_node *node, throng_neighbour *n, throng_link
         link->any_at = (uint32_t)node->now;
         link->any_timed = false;
         object->first_asked += link->any_left;
-        throng_request_encode(w, object->tag, link->any_request, link->any_left, object->have,
+        throng_request_encode(w, throng_link_tag(node, link), link->any_request, link->any_left, object->have,
                               node->config.handshake_intervals, wants, count);
         node->stats.requests_sent++;
     }
@@ -102,11 +103,26 @@ static void contact(throng_node *node, throng_neighbour *n)
     n->tries++;
 }
 
+void throng_contact_in_reserve(throng_node *node, const throng_addr *addr)
+{
+    throng_neighbour *n = throng_neighbour_find(node, addr);
+    if (!n || n->heard || n->tries > 0 || node->config.profile == THRONG_PROFILE_PAPER)
+        return;
+    n->reserve = true;
+    n->try_at = (uint32_t)(node->now + TRY_AGAIN);
+    throng_neighbour_review(node, n, node->now + TRY_AGAIN);
+}
+
 static void contact_or_give_up(throng_node *node, throng_neighbour *n)
 {
     uint32_t most = n->trusted ? node->config.retries_max : TRIES_UNTRUSTED_MAX;
     if ((int32_t)(n->try_at - (uint32_t)node->now) > 0)
         return;
+    if (n->reserve && throng_node_degree(node) >= CONTACTS_FIRST) {
+        throng_neighbour_gone(node, n);
+        return;
+    }
+    n->reserve = false;
     if (n->tries < most) {
         contact(node, n);
         return;
@@ -116,6 +132,15 @@ static void contact_or_give_up(throng_node *node, throng_neighbour *n)
 }
 
 /* --- naming chunks -------------------------------------------------------------------------------------- */
+
+/* Not a datagram for every chunk: half the window must be free, and three of a small one. What others fill takes no
+ * bursts. */
+static uint32_t least_budget(uint32_t window, bool contested)
+{
+    if (contested)
+        return (window + 7) / 8;
+    return window == 4 ? 3 : (window + 1) / 2;
+}
 
 static uint32_t budget_of(throng_node *node, const throng_neighbour *n, const throng_object *object)
 {
@@ -134,8 +159,7 @@ static uint32_t budget_of(throng_node *node, const throng_neighbour *n, const th
     uint64_t credit = throng_credit_left(node, n, promised * chunk_size) / chunk_size;
     if (budget > credit)
         budget = (uint32_t)credit;
-    /* Not a datagram for every chunk: wait until half the window is free. What others fill takes no bursts. */
-    if (n->flights_live > 0 && budget < (contested ? (window + 7) / 8 : (window + 1) / 2))
+    if (n->flights_live > 0 && budget < least_budget(window, contested))
         return 0;
     uint32_t most = throng_limit_chunks(node, 0), batch = throng_limit_batch(node);
     if (budget > most)
@@ -168,7 +192,7 @@ static void ask_pages(throng_node *node, throng_neighbour *n, throng_link *link,
         pages[i] = (throng_interval){choice->pages[i], choice->pages[i] + 1};
         fly(node, n, link->object, choice->pages[i], choice->pages[i] + 1, request);
     }
-    throng_request_encode(w, link->object->tag, request, 0, NULL, 0, pages, choice->pages_count);
+    throng_request_encode(w, throng_link_tag(node, link), request, 0, NULL, 0, pages, choice->pages_count);
 }
 
 static void ask_chosen(throng_node *node, throng_neighbour *n, throng_link *link, throng_choice *choice,
@@ -184,7 +208,7 @@ static void ask_chosen(throng_node *node, throng_neighbour *n, throng_link *link
         fly(node, n, object, choice->intervals[i].first, choice->intervals[i].end, request);
     bool news = link->told_version != object->have_version || !link->contacted;
     throng_intervals *latest = news ? throng_news_of(node, link) : NULL;
-    throng_request_encode(w, object->tag, request, 0,
+    throng_request_encode(w, throng_link_tag(node, link), request, 0,
                           latest ? latest
                           : news ? object->have
                                  : NULL,

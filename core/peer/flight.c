@@ -3,7 +3,8 @@
 #include "peer.h"
 
 enum { CAPACITY_FIRST = 4 };
-enum { SEARCH_MAX = 64 }; /* how far from the head a chunk that comes out of order is looked for */
+enum { REQUESTS_SHORT = 0x3fff }; /* that a varint has in two bytes */
+enum { SEARCH_MAX = 64 };         /* how far from the head a chunk that comes out of order is looked for */
 
 static int ring_widen(throng_node *node, throng_neighbour *n)
 {
@@ -120,6 +121,9 @@ void throng_flights_let_go(throng_node *node, throng_neighbour *n, uint32_t requ
 
 uint32_t throng_request_number(throng_node *node, throng_neighbour *n)
 {
+    /* Long numbers prove an address to us; a proven one is asked under short ones. */
+    if (n->proven && !n->seeder && n->request_next > REQUESTS_SHORT)
+        n->request_next = n->request_oldest = 1;
     uint32_t number = n->request_next++;
     if (n->request_next - n->request_oldest > 4096)
         n->request_oldest = n->request_next - 4096;

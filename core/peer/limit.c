@@ -5,7 +5,6 @@
 #include "peer.h"
 
 enum {
-    UDP_IP_BYTES = 28,
     CHUNK_COST = THRONG_DATAGRAM_MAX + UDP_IP_BYTES, /* at the most */
     BURST_LEAST = 4 * CHUNK_COST,
 };

@@ -47,6 +47,7 @@ void throng_link_learn(throng_node *node, throng_neighbour *neighbour, throng_li
     throng_chunk_walk walk = throng_chunk_set_walk(set);
     throng_interval told;
     link->nothing = false;
+    link->named = !neighbour->seeder && node->config.profile == THRONG_PROFILE_THRONG;
     while (throng_chunk_walk_next(&walk, &told)) {
         uint32_t end = told.end < link->object->geometry.chunks ? told.end : link->object->geometry.chunks;
         throng_interval gap;
@@ -64,6 +65,12 @@ void throng_link_learn(throng_node *node, throng_neighbour *neighbour, throng_li
 bool throng_link_has(const throng_link *link, uint32_t chunk)
 {
     return !link->nothing && (link->all || throng_holdings_has(&link->have, chunk));
+}
+
+throng_tag throng_link_tag(const throng_node *node, const throng_link *link)
+{
+    throng_tag tag = link->object->tag, brief = throng_tag_brief(tag);
+    return link->named && throng_object_find(node, brief) ? brief : tag;
 }
 
 void throng_link_told(throng_node *node, throng_link *link)

@@ -4,7 +4,7 @@
 
 #define MANIFEST_AGAIN (300 * THRONG_MS)
 
-enum { MANIFEST_SOURCES = 2, MANIFEST_SIZE_BESIDE_HASHES = 256 };
+enum { MANIFEST_SOURCES = 1 /* at a time */, MANIFEST_SIZE_BESIDE_HASHES = 256 };
 
 static bool missing(const throng_object *object)
 {

@@ -8,12 +8,12 @@ void throng_node_config_default(throng_node_config *config, throng_profile profi
     *config = (throng_node_config){
         .profile = profile,
         .degree_min = 4,
-        .degree_max = 32,
+        .degree_max = 24,
         .seek_interval = 100 * THRONG_MS,
         .retries_max = 4,
         .handshake_intervals = profile == THRONG_PROFILE_PAPER ? 8 : 32,
         .burst_initial = 16,
-        .tab_bytes = 4096,
+        .tab_bytes = 4608,
         .tab_percent = 90,
         .window_min = 16,
         .window_max = 4096,
@@ -144,8 +144,11 @@ int throng_node_join(throng_node *node, throng_time now, const throng_directions
         (void)throng_node_drop(node, now, &directions->object);
         return error;
     }
-    for (uint32_t i = 0; i < directions->peers_count; i++)
+    for (uint32_t i = 0; i < directions->peers_count; i++) {
         throng_overlay_meet(node, &directions->peers[i], object, true);
+        if (i >= CONTACTS_FIRST)
+            throng_contact_in_reserve(node, &directions->peers[i]);
+    }
     throng_neighbour_ask(node, NULL);
     throng_node_wake(node, now);
     return 0;

@@ -95,10 +95,18 @@ void throng_object_free(throng_node *node, throng_object *object)
 
 throng_object *throng_object_find(const throng_node *node, throng_tag tag)
 {
-    for (uint32_t i = 0; i < node->objects_count; i++)
-        if (node->objects[i]->tag == tag)
-            return node->objects[i];
-    return NULL;
+    throng_object *found = NULL;
+    for (uint32_t i = 0; i < node->objects_count; i++) {
+        throng_object *object = node->objects[i];
+        if (object->tag == tag)
+            return object;
+        if (throng_tag_brief(object->tag) != tag)
+            continue;
+        if (found)
+            return NULL;
+        found = object;
+    }
+    return found;
 }
 
 throng_object *throng_object_by_serial(const throng_node *node, uint32_t serial)

@@ -78,7 +78,8 @@ static void seek_from(throng_node *node, throng_neighbour *n, const throng_objec
     if (!notices)
         return;
     n->seek_due = true;
-    notices->seek_object = object->tag;
+    const throng_link *link = throng_link_find(n, object);
+    notices->seek_object = link ? throng_link_tag(node, link) : object->tag;
     throng_neighbour_due(node, n);
 }
 

@@ -83,7 +83,7 @@ void throng_pace_start(throng_node *node)
 /* What a payload of `bytes` takes of the line: seal, UDP and IPv4 headers with it. */
 void throng_pace_sent(throng_node *node, uint32_t bytes)
 {
-    uint32_t on_line = bytes + THRONG_SEAL_OVERHEAD + 28;
+    uint32_t on_line = bytes + THRONG_SEAL_OVERHEAD + UDP_IP_BYTES;
     double us = (double)on_line * 1e6 / node->pace_bytes_per_s;
     node->pace_sent_bytes += on_line;
     throng_time from = node->pace_next > node->now ? node->pace_next : node->now;

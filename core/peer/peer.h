@@ -38,6 +38,9 @@ enum {
     UNIT_ATTEMPTS_MAX = 16,   /* failures of one unit after which the object is given up */
     FIRST_CONTACT_SIZE = 400, /* a third of a datagram: lets one chunk come back before the address is proven */
     AMPLIFICATION_MAX = 3,
+    /* What SCTP has in one packet over a data channel (1,191 bytes less headers, in Chromium), less the seal. */
+    BROWSER_PAYLOAD_MAX = 1160 - THRONG_SEAL_OVERHEAD,
+    UDP_IP_BYTES = 28, /* IPv4's; with IPv6's longer headers both ways, a ratio comes out lower */
     NO_SUPPLIER = 0,
 };
 
@@ -142,10 +145,11 @@ typedef struct throng_link {
     uint32_t any_at;         /* that any_request was made */
     uint32_t told_version;   /* of our `have` */
     uint32_t any_request;    /* asked for chunks of its own choice */
-    uint32_t any_left : 20;  /* of them still to come; 65,536 at most */
+    uint32_t any_left : 19;  /* of them still to come; 65,536 at most */
     bool all : 1;            /* has everything (seeder, or told so) */
     bool nothing : 1;        /* said NO_FILE */
     bool any_timed : 1;      /* the first of them came */
+    bool named : 1;          /* by the neighbour: it knows the object */
     bool contacted : 1;      /* told what we have, once */
     bool told_some : 1;      /* … that was more than nothing */
     bool asked_manifest : 1; /* … as soon as it told that it has something */
@@ -214,9 +218,11 @@ typedef struct throng_neighbour {
     bool gone : 1;              /* to be swept; set by throng_neighbour_gone */
     bool due : 1, uploader : 1; /* on those lists */
     bool ask_due : 1;           /* something changed that may let us ask it: on the list of those */
+    bool reserve : 1;           /* to be spoken to if those named before it do not answer */
     bool say_bye : 1, challenge_due : 1;
     bool answer_due : 1, busy_due : 1, no_file_due : 1, seek_due : 1, peers_due : 1; /* `notices` tell more */
     bool time_heard : 1;
+    bool time_due : 1;  /* it sent content, and waits to hear how long that took */
     bool has_paper : 1; /* a throng_paper follows: profile paper alone */
     uint16_t tries;     /* datagrams that asked for something, since it was last heard */
     uint16_t asked_size;
@@ -248,7 +254,7 @@ typedef struct throng_neighbour {
     uint32_t rtt_base;       /* … the least */
 
     uint32_t objects_seen;              /* version up to which it has links to what we want */
-    uint32_t unproven_in, unproven_out; /* bytes of payload, sealed, either way */
+    uint32_t unproven_in, unproven_out; /* bytes on the wire, either way */
     int32_t out_queue_ms;
     uint32_t out_queue_at;   /* 0: not known */
     throng_minimum out_base; /* one-way delay to it, clock difference included, ms */
@@ -367,6 +373,7 @@ throng_event *throng_node_emit(throng_node *node, throng_event_type type, throng
 int throng_object_new(throng_node *node, const throng_hash *id, uint64_t size, uint32_t chunk_size, void *content,
                       throng_object **ret);
 void throng_object_free(throng_node *node, throng_object *object);
+/* NULL: there is none, or a brief tag is that of two. */
 throng_object *throng_object_find(const throng_node *node, throng_tag tag);
 throng_object *throng_object_by_serial(const throng_node *node, uint32_t serial);
 bool throng_object_stored(const throng_object *object, uint32_t chunk);
@@ -413,7 +420,7 @@ throng_intervals *throng_news_of(throng_node *node, const throng_link *link);
 uint32_t throng_manifest_parts_to_ask(const throng_object *object);
 /* Forgets the parts that are there. */
 void throng_manifest_discard(throng_node *node, throng_object *object);
-/* A neighbour told what it has: the first who have something are asked for the manifest. */
+/* A neighbour told what it has: the first who has something is asked for the manifest. */
 void throng_manifest_told(throng_node *node, throng_neighbour *neighbour, throng_link *link);
 void throng_manifest_tick(throng_node *node, throng_object *object);
 
@@ -450,6 +457,8 @@ throng_link *throng_link_get(throng_node *node, throng_neighbour *neighbour,
                              throng_object *object); /* NULL: no memory */
 void throng_link_learn(throng_node *node, throng_neighbour *neighbour, throng_link *link, const throng_chunk_set *set);
 bool throng_link_has(const throng_link *link, uint32_t chunk);
+/* What to call the object by, to this neighbour. */
+throng_tag throng_link_tag(const throng_node *node, const throng_link *link);
 void throng_link_told(throng_node *node, throng_link *link); /* it hears now what we have */
 void throng_link_drop(throng_node *node, throng_neighbour *neighbour, throng_link *link);
 
@@ -461,6 +470,10 @@ throng_time throng_gift_patience(const throng_neighbour *seeder);
 bool throng_gift_coming(const throng_node *node, const throng_object *object, uint32_t chunk);
 /* Whether one came lately. */
 bool throng_gifts_flow(const throng_node *node, const throng_object *object);
+
+/* One of many that were named at once: it is spoken to only if too few of the others have answered by then. */
+enum { CONTACTS_FIRST = 7 };
+void throng_contact_in_reserve(throng_node *node, const throng_addr *addr);
 
 /* --- flights: chunks asked for ------------------------------------------------------------------------- */
 int throng_flight_push(throng_node *node, throng_neighbour *neighbour, throng_object *object, uint32_t chunk,

@@ -38,7 +38,7 @@ static bool introduces_itself(const throng_node *node, throng_reader r)
     case THRONG_FRAME_FIRST_HANDSHAKE:
     case THRONG_FRAME_MANIFEST_GET:
     case THRONG_FRAME_SEEK:
-        tag = throng_read_u64(&r);
+        tag = throng_read_tag(&r);
         break;
     default:
         return false;
@@ -85,7 +85,7 @@ int throng_node_recv(throng_node *node, throng_time now, const throng_addr *from
         return THRONG_ERR_NOT_FOUND;
     }
     if (!n->proven && n->unproven_in < UINT32_MAX / 8)
-        n->unproven_in += (uint32_t)size + THRONG_SEAL_OVERHEAD;
+        n->unproven_in += (uint32_t)size + THRONG_SEAL_OVERHEAD + UDP_IP_BYTES;
     if (!n->heard)
         n->tries = 0;
     n->heard = true;

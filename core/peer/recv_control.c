@@ -54,6 +54,10 @@ int throng_recv_no_file(throng_node *node, throng_neighbour *n, throng_reader *r
     throng_link *link = object ? throng_link_find(n, object) : NULL;
     if (!link)
         return 0;
+    if (throng_tag_is_brief(tag)) {
+        link->named = false; /* perhaps it has two that are named alike */
+        return 0;
+    }
     link->nothing = true;
     link->any_left = 0;
     throng_paper_declined(node, n, object);

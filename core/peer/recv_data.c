@@ -96,6 +96,7 @@ int throng_recv_data(throng_node *node, throng_neighbour *n, throng_reader *r)
     /* Nobody off the path knows the number of a request of ours. */
     n->proven |= n->ours && throng_request_is_ours(n, data.request);
     n->received_bytes += data.body_size;
+    n->time_due = true;
     n->tries = 0;
     throng_rate_add(&n->rate, node->now, 1);
     throng_rate_add(&node->rate, node->now, 1);

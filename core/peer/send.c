@@ -7,7 +7,8 @@
 #define UPLOAD_PATIENCE (500 * THRONG_MS)
 #define JOIN_BACKOFF (300 * THRONG_MS)
 
-enum { JOIN_BACKOFF_SHIFT_MAX = 5, RECOMMENDED = 2, MANIFEST_ROOM = THRONG_MANIFEST_PART_SIZE + 24, RUN_DATAGRAMS = 4 };
+enum { JOIN_BACKOFF_SHIFT_MAX = 5, RECOMMENDED = 2, RUN_DATAGRAMS = 4, NEWS_ROOM = 80 };
+enum { MANIFEST_ROOM = THRONG_MANIFEST_PART_SIZE + 24 };
 
 /* --- content -------------------------------------------------------------------------------------------- */
 
@@ -44,14 +45,14 @@ static void expire_uploads(throng_node *node, throng_neighbour *n)
     }
 }
 
-static uint32_t sealed(uint32_t payload)
+static uint32_t on_the_wire(uint32_t payload)
 {
-    return payload + THRONG_SEAL_OVERHEAD;
+    return payload + THRONG_SEAL_OVERHEAD + UDP_IP_BYTES;
 }
 
 static bool unproven_allows(const throng_neighbour *n, uint32_t payload)
 {
-    return n->proven || n->unproven_out + sealed(payload) <= AMPLIFICATION_MAX * n->unproven_in;
+    return n->proven || n->unproven_out + on_the_wire(payload) <= AMPLIFICATION_MAX * n->unproven_in;
 }
 
 static bool may_upload(const throng_node *node, throng_neighbour *n)
@@ -102,7 +103,8 @@ static bool append_content(throng_node *node, throng_neighbour *n, throng_writer
     uint32_t chunk = upload->first;
     uint32_t size = throng_geometry_chunk_bytes(&object->geometry, chunk);
     size_t before = throng_writer_size(w);
-    throng_data_encode(w, object->tag, upload->request, chunk);
+    const throng_link *link = throng_link_find(n, object);
+    throng_data_encode(w, link ? throng_link_tag(node, link) : object->tag, upload->request, chunk);
     if (w->failed || throng_writer_left(w) < size || !unproven_allows(n, (uint32_t)throng_writer_size(w) + size)) {
         w->at = w->start + before;
         w->failed = false;
@@ -143,12 +145,13 @@ static bool link_due(const throng_node *node, const throng_link *link)
     return link->tell_have || link->give_offer || link->get_manifest || link->give_manifest;
 }
 
+/* An ANSWER waits for what needs it: whoever has not asked for content may be sent little, and needs no more. */
 bool throng_control_due(const throng_node *node, const throng_neighbour *n)
 {
     if (n->gone)
         return n->say_bye;
-    if (n->asked || n->answer_due || n->busy_due || n->say_bye || n->no_file_due || n->seek_due || n->peers_due ||
-        join_due(node, n) || throng_traits_due(node, n) || (n->challenge_due && !n->proven))
+    if (n->asked || n->busy_due || n->say_bye || n->no_file_due || n->seek_due || n->peers_due || join_due(node, n) ||
+        throng_traits_due(node, n) || (n->challenge_due && !n->proven))
         return true;
     for (uint32_t i = 0; i < n->links_count; i++)
         if (link_due(node, &n->links[i]))
@@ -192,8 +195,8 @@ static void append_manifest_gets(throng_node *node, throng_link *link, throng_wr
     uint32_t parts = throng_manifest_parts_to_ask(object);
     for (uint32_t part = 0; part < parts && throng_writer_left(w) > 16; part++)
         if (!(object->manifest_parts[part / 64] >> (part % 64) & 1))
-            throng_manifest_get_encode(
-                w, &(throng_manifest_get){.object = object->tag, .offset = part * THRONG_MANIFEST_PART_SIZE});
+            throng_manifest_get_encode(w, &(throng_manifest_get){.object = throng_link_tag(node, link),
+                                                                 .offset = part * THRONG_MANIFEST_PART_SIZE});
 }
 
 static bool parts_left(const throng_link *link)
@@ -222,7 +225,7 @@ static void append_manifest_part(throng_node *node, throng_neighbour *n, throng_
         node->stats.unproven_withheld++;
         return;
     }
-    throng_manifest_part_encode(w, &(throng_manifest_part){.object = object->tag,
+    throng_manifest_part_encode(w, &(throng_manifest_part){.object = throng_link_tag(node, link),
                                                            .total = object->manifest_size,
                                                            .offset = offset,
                                                            .bytes = object->manifest + offset,
@@ -260,7 +263,7 @@ static void append_link(throng_node *node, throng_neighbour *n, throng_link *lin
     const throng_object *object = link->object;
     if (link->tell_have) {
         throng_intervals *latest = throng_news_of(node, link);
-        throng_have_encode(w, THRONG_FRAME_HAVE, object->tag, latest ? latest : object->have,
+        throng_have_encode(w, THRONG_FRAME_HAVE, throng_link_tag(node, link), latest ? latest : object->have,
                            node->config.handshake_intervals);
         throng_intervals_free(latest);
         link->tell_have = false;
@@ -284,8 +287,10 @@ static void append_peers(throng_node *node, throng_neighbour *n, throng_writer *
         throng_peers_encode(w, &peers);
 }
 
-static void append_time(const throng_node *node, const throng_neighbour *n, throng_writer *w)
+/* With content, whose delay tells of queues, and in answer to it. */
+static void append_time(const throng_node *node, throng_neighbour *n, throng_writer *w)
 {
+    n->time_due = false;
     throng_time_encode(w, &(throng_time_frame){.sent_ms = (uint16_t)(node->now / THRONG_MS),
                                                .echo_ms = n->time_heard ? n->time_echo_ms : THRONG_TIME_NO_ECHO});
 }
@@ -353,15 +358,19 @@ static void account(throng_node *node, throng_neighbour *n, uint32_t payload, bo
     n->sent_at = (uint32_t)node->now;
     node->stats.sent_bytes += payload;
     if (!n->proven)
-        n->unproven_out += sealed(payload);
+        n->unproven_out += on_the_wire(payload);
     if (!n->seeder)
         throng_pace_sent(node, payload);
 }
 
-/* Content carries what its sender has, when that is news to whom it goes to. */
+/* Content carries what its sender has, when that is news to whom it goes to, and both go in one packet. */
 static void tell_news(const throng_node *node, throng_neighbour *n)
 {
-    throng_link *link = throng_link_find(n, upload_head(n)->object);
+    const throng_object *object = upload_head(n)->object;
+    uint32_t most = throng_addr_is_browser(&n->addr) ? BROWSER_PAYLOAD_MAX : THRONG_PAYLOAD_MAX;
+    if (object->geometry.chunk_size + NEWS_ROOM > most)
+        return;
+    throng_link *link = throng_link_find(n, object);
     if (link && link->told_version != link->object->have_version && node->config.profile == THRONG_PROFILE_THRONG)
         link->tell_have = true;
 }
@@ -373,7 +382,8 @@ static bool make(throng_node *node, throng_neighbour *n, bool content, throng_da
     ret->body = NULL;
     ret->content = NULL;
     ret->body_size = 0;
-    if (node->config.profile == THRONG_PROFILE_THRONG && !n->seeder && n->heard)
+    bool measures = node->config.profile == THRONG_PROFILE_THRONG && !n->seeder && n->heard;
+    if (measures && (content || n->time_due))
         append_time(node, n, &w);
     size_t empty = throng_writer_size(&w);
     if (content)

@@ -114,7 +114,9 @@ static bool write_control(throng_seed *seed, throng_time now, const seed_control
     case CONTROL_MANIFEST:
         return write_manifest(seed, control, w);
     case CONTROL_INTRODUCE:
-        throng_introduce_encode(w, &(throng_introduce){.object = control->tag, .newcomer = control->newcomer});
+        /* Whom others are introduced to has joined. */
+        throng_introduce_encode(
+            w, &(throng_introduce){.object = throng_tag_brief(control->tag), .newcomer = control->newcomer});
         return true;
     case CONTROL_LANDMARKS:
         throng_landmarks_encode(w, &seed->landmarks);

@@ -30,9 +30,9 @@ static void credit_of_a_stranger_is_the_tab_and_not_a_byte_more(void **state)
 {
     throng_node *node = node_of(THRONG_PROFILE_THRONG);
     throng_neighbour stranger = {.sent_bytes = 0};
-    assert_true(throng_credit_allows(node, &stranger, 4096));
-    assert_false(throng_credit_allows(node, &stranger, 4097));
-    stranger.sent_bytes = 4096;
+    assert_true(throng_credit_allows(node, &stranger, 4608));
+    assert_false(throng_credit_allows(node, &stranger, 4609));
+    stranger.sent_bytes = 4608;
     assert_false(throng_credit_allows(node, &stranger, 1));
     throng_node_free(node);
 }
@@ -131,6 +131,91 @@ static void private_addresses_that_others_name_are_met_unless_public_ones_alone_
         assert_int_equal(throng_neighbour_find(node, &inside) != NULL, !public_only);
         assert_int_equal(throng_neighbour_find(node, &here) != NULL, !public_only);
         assert_non_null(throng_neighbour_find(node, &outside));
+        throng_node_free(node);
+    }
+}
+
+static throng_object *second_object_of(throng_node *node, uint8_t first_byte)
+{
+    throng_directions directions = {.size = 4096, .chunk_size = 1024};
+    memset(directions.object.bytes, 9, sizeof directions.object.bytes);
+    directions.object.bytes[0] = first_byte;
+    directions.object.bytes[5] = 77;
+    assert_int_equal(throng_node_join(node, 1, &directions, NULL, NULL), 0);
+    return node->objects[1];
+}
+
+static void object_is_named_in_brief_to_who_named_it_while_no_other_would_be_named_alike(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    throng_object *object = object_of(node, 64 * 1024);
+    throng_addr stranger = peer_address(2);
+    throng_neighbour *knows = neighbour_with(node, 1, 0, 1), *other = throng_neighbour_add(node, &stranger);
+    throng_link *silent = throng_link_get(node, other, object);
+    assert_true(throng_tag_is_brief(throng_link_tag(node, &knows->links[0])));
+    assert_true(throng_object_find(node, throng_link_tag(node, &knows->links[0])) == object);
+    assert_true(throng_link_tag(node, silent) == object->tag);
+    second_object_of(node, 8);
+    assert_true(throng_tag_is_brief(throng_link_tag(node, &knows->links[0])));
+    throng_node_free(node);
+    node = node_of(THRONG_PROFILE_THRONG);
+    object = object_of(node, 64 * 1024);
+    knows = neighbour_with(node, 1, 0, 1);
+    second_object_of(node, 9);
+    assert_true(throng_link_tag(node, &knows->links[0]) == object->tag);
+    assert_null(throng_object_find(node, throng_tag_brief(object->tag)));
+    throng_node_free(node);
+}
+
+static void who_does_not_know_a_brief_name_is_told_the_whole_and_not_given_up(void **state)
+{
+    throng_node *node = node_of(THRONG_PROFILE_THRONG);
+    throng_object *object = object_of(node, 64 * 1024);
+    throng_neighbour *n = neighbour_with(node, 1, 0, 1);
+    uint8_t bytes[16];
+    for (int whole = 0; whole < 2; whole++) {
+        throng_writer w = throng_writer_on(bytes, sizeof bytes);
+        throng_tag_frame_encode(&w, THRONG_FRAME_NO_FILE, whole ? object->tag : throng_tag_brief(object->tag));
+        assert_int_equal(throng_node_recv(node, 2, &n->addr, bytes, throng_writer_size(&w)), 0);
+        assert_true(throng_link_tag(node, &n->links[0]) == object->tag);
+        assert_int_equal(n->links[0].nothing, whole);
+    }
+    throng_node_free(node);
+}
+
+static uint32_t spoken_to(throng_node *node, throng_time now)
+{
+    throng_datagram datagram;
+    uint32_t count = 0;
+    while (throng_node_poll_send(node, now, &datagram))
+        count++;
+    return count;
+}
+
+static void of_ten_named_seven_are_spoken_to_and_the_others_if_those_do_not_answer(void **state)
+{
+    for (uint32_t answer = 6; answer <= 7; answer++) {
+        throng_node *node = node_of(THRONG_PROFILE_THRONG);
+        throng_directions directions = {.size = 128 * 1024, .chunk_size = 1024, .peers_count = 10};
+        memset(directions.object.bytes, 9, sizeof directions.object.bytes);
+        for (uint32_t i = 0; i < 10; i++)
+            directions.peers[i] = peer_address(i);
+        assert_int_equal(throng_node_join(node, 1, &directions, NULL, NULL), 0);
+        assert_int_equal(spoken_to(node, 2), 7);
+        uint8_t bytes[16];
+        throng_writer w = throng_writer_on(bytes, sizeof bytes);
+        throng_bye_encode(&w);
+        bytes[0] = THRONG_FRAME_PAD; /* whatever it says, it answers */
+        for (uint32_t i = 0; i < answer; i++)
+            assert_int_equal(throng_node_recv(node, 10, &directions.peers[i], bytes, throng_writer_size(&w)), 0);
+        spoken_to(node, 11);
+        throng_node_tick(node, 299 * THRONG_MS);
+        assert_non_null(throng_neighbour_find(node, &directions.peers[9]));
+        throng_node_tick(node, 400 * THRONG_MS);
+        spoken_to(node, 400 * THRONG_MS);
+        throng_node_tick(node, 500 * THRONG_MS);
+        const throng_neighbour *last = throng_neighbour_find(node, &directions.peers[9]);
+        assert_int_equal(last && !last->gone ? last->tries : 0, answer == 7 ? 0 : 1);
         throng_node_free(node);
     }
 }
@@ -502,6 +587,9 @@ int main(void)
         cmocka_unit_test(credit_may_be_ahead_of_what_came_but_not_of_what_will_come),
         cmocka_unit_test(introducer_is_the_neighbour_that_named_an_address_first_while_it_stays),
         cmocka_unit_test(private_addresses_that_others_name_are_met_unless_public_ones_alone_are_wanted),
+        cmocka_unit_test(object_is_named_in_brief_to_who_named_it_while_no_other_would_be_named_alike),
+        cmocka_unit_test(who_does_not_know_a_brief_name_is_told_the_whole_and_not_given_up),
+        cmocka_unit_test(of_ten_named_seven_are_spoken_to_and_the_others_if_those_do_not_answer),
         cmocka_unit_test(roulette_slot_k_is_chosen_k_times_as_often_as_slot_one),
         cmocka_unit_test(roulette_keeps_as_many_slots_as_there_are_neighbours_the_latest),
         cmocka_unit_test(choice_prefers_the_chunk_that_fewest_neighbours_hold),

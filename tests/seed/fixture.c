@@ -227,8 +227,10 @@ static void read_frame(sent *s, throng_reader *r)
         throng_chunk_walk walk = throng_chunk_set_walk(&offer.have);
         (void)throng_chunk_walk_next(&walk, &s->offered);
         break;
-    case THRONG_FRAME_CHALLENGE:
     case THRONG_FRAME_NO_FILE:
+        assert_int_equal(throng_tag_frame_decode(&s->object, r), 0);
+        break;
+    case THRONG_FRAME_CHALLENGE:
         assert_int_equal(throng_cookie_decode(&s->cookie, r), 0);
         break;
     case THRONG_FRAME_SERVED:

@@ -23,6 +23,7 @@ typedef struct sent {
     void *content;
     uint32_t wait_ms;
     uint64_t cookie;
+    throng_tag object;
     throng_welcome welcome; /* WELCOME; PEERS in its peers */
     throng_addr newcomer;
     uint32_t offset, total;  /* MANIFEST */

@@ -371,8 +371,8 @@ static void object_unknown_or_removed_is_told_so(void **state)
     ask_any(&f, 1, 1, 100, 0);
     drain(&f);
     assert_int_equal(f.count, 2);
-    assert_int_equal(find_sent(&f, 1, THRONG_FRAME_NO_FILE)->cookie, f.tag);
-    assert_int_equal(find_sent(&f, 2, THRONG_FRAME_NO_FILE)->cookie, f.tag);
+    assert_int_equal(find_sent(&f, 1, THRONG_FRAME_NO_FILE)->object, f.tag);
+    assert_int_equal(find_sent(&f, 2, THRONG_FRAME_NO_FILE)->object, f.tag);
     fixture_stop(&f);
 }
 

@@ -34,7 +34,7 @@ static int read_request(story_frame *frame, throng_reader *r)
 
 static int read_data(story_frame *frame, throng_reader *r)
 {
-    frame->object = throng_read_u64(r);
+    frame->object = throng_read_tag(r);
     frame->request = (uint32_t)throng_read_varint(r);
     frame->chunk = (uint32_t)throng_read_varint(r);
     r->at = r->end;
@@ -134,6 +134,9 @@ static void on_packet(void *user, sim_moment moment, const sim_packet *packet)
         };
         if (read_frame(&frame, &r) < 0)
             return;
+        for (uint32_t i = 0; throng_tag_is_brief(frame.object) && i < s->world->scenario.objects; i++)
+            if (throng_tag_brief(story_tag(s, i)) == frame.object)
+                frame.object = story_tag(s, i);
         record(s, &frame);
     }
 }
@@ -173,6 +176,7 @@ static bool on_hold(void *user, const throng_event *verify)
 void story_scenario(sim_scenario *scenario, throng_profile profile)
 {
     sim_scenario_default(scenario);
+    scenario->chunk_size = 1024; /* sizes in kilobytes are whole chunks */
     throng_node_config_default(&scenario->node, profile);
     scenario->profile = profile;
     scenario->rtt = 40 * THRONG_MS;

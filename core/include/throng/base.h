@@ -100,9 +100,10 @@ typedef struct throng_hash {
     uint8_t bytes[THRONG_HASH_SIZE];
 } throng_hash;
 
-/* An object is named by the SHA-256 of its signed manifest; on the wire by the first 8 bytes of it. */
+/* An object is named by the SHA-256 of its signed manifest; on the wire by the first 8 bytes of it, read as a
+ * big-endian number whose first bit is set: what begins with 0 there is a tag in brief. */
 typedef uint64_t throng_tag;
-/* The first 8 bytes of an object id, read as a big-endian number. */
+#define THRONG_TAG_BIT (UINT64_C(1) << 63)
 THRONG_API throng_tag throng_hash_tag(const throng_hash *id);
 
 /* The largest payload of a UDP datagram that we send: IPv6's least MTU (1280) less its and UDP's headers, so that no

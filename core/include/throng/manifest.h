@@ -19,7 +19,8 @@ enum {
     THRONG_TREE_LEVELS_MAX = 8,
     THRONG_CHUNK_SIZE_MIN = 256,
     THRONG_CHUNK_SIZE_MAX = 1152, /* what fits THRONG_PAYLOAD_MAX with its headers */
-    THRONG_CHUNK_SIZE_DEFAULT = 1024,
+    THRONG_CHUNK_SIZE_DEFAULT = 1120,
+    THRONG_CHUNK_SIZE_BROWSERS = 1024, /* what only browsers fetch: a data channel's packet has room for 1,160 bytes */
     THRONG_MANIFEST_SIZE_MAX = 80 * 1024,
     THRONG_MANIFEST_HEADERS_MAX = 8 * 1024, /* bytes of response headers kept */
 };

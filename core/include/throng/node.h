@@ -26,12 +26,12 @@ typedef struct throng_node_config {
     throng_profile profile;
     uint8_t entropy[32];          /* from the system's random source; the node's only randomness */
     uint32_t degree_min;          /* neighbours below which one is sought every seek_interval (4) */
-    uint32_t degree_max;          /* neighbours beyond which none is taken (32) */
+    uint32_t degree_max;          /* neighbours beyond which none is taken (24) */
     throng_time seek_interval;    /* (100 ms) */
     uint32_t retries_max;         /* requests unanswered before a neighbour is gone (4) */
     uint32_t handshake_intervals; /* most intervals in a message (8) */
     uint32_t burst_initial;       /* paper: chunks in the first burst (16) */
-    uint32_t tab_bytes;           /* tit-for-tat: what anyone may owe (4,096) */
+    uint32_t tab_bytes;           /* tit-for-tat: what anyone may owe (4,608) */
     uint32_t tab_percent;         /* … or this share of what it gave, if that is more (90) */
     uint32_t give_percent; /* content given, at most this share of what came, over all neighbours; 0: no limit (0) */
     uint32_t
