@@ -5,6 +5,11 @@ import statistics
 import plots
 from plots import fair_name, keys_of, kind_of, mean_s, p95_s, rate_of, size_of, usable
 
+# Every neighbour may owe a tab (docs/PROTOCOL.md, degree_max and tab_bytes); of a file of 128 KB.
+DEGREE_MAX = 24
+TAB_BYTES = 4608
+SIZE_BYTES = 128 * 1024
+
 
 def mean(values):
     values = [value for value in values if value is not None]
@@ -193,7 +198,9 @@ def goals_of_pool(pool, sizes, slow):
         rows.append(goal("received beyond the file <= 16 %", ", ".join("%g: %.0f" % row[:2] for row in over),
                          all(r[1] <= 16 for r in over)))
         worst = max(r["result"]["clients"]["upload_ratio_worst"] for r in pool if kind_of(r) == "throng")
-        rows.append(goal("worst client's upload over download <= 1.0 and open tabs", "%.2f" % worst, worst <= 1.05))
+        allowed = 1.0 + DEGREE_MAX * TAB_BYTES / SIZE_BYTES
+        rows.append(goal("worst client's upload over download <= 1.0 and open tabs (%d neighbours of 4.5 KB: %.2f)"
+                         % (DEGREE_MAX, allowed), "%.2f" % worst, worst <= allowed))
         join = [(rate_of(r), r["result"]["server"]["join_bytes"]) for r in pool
                 if kind_of(r) == "throng" and rate_of(r) >= 16]
         if join:
