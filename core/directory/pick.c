@@ -255,13 +255,25 @@ static uint32_t find_nearest(const throng_directory *d, const throng_directory_q
     return count;
 }
 
+static bool knows_delays(const throng_directory_query *q)
+{
+    static const uint8_t unknown[THRONG_LANDMARKS_MAX];
+    return memcmp(q->place.delays, unknown, sizeof unknown) != 0;
+}
+
+static void join_tiers(tier *to, tier *from)
+{
+    memcpy(&to->refs[to->count], from->refs, from->count * sizeof *from->refs);
+    to->count += from->count;
+    from->count = 0;
+}
+
 /* The same, nearest first. */
 static void take_nearest(const throng_directory *d, const throng_directory_query *q, tier *t, uint64_t *random,
                          uint32_t upto, list *l)
 {
-    static const uint8_t unknown[THRONG_LANDMARKS_MAX];
     uint32_t keys[THRONG_DIRECTORY_HOLDERS_MAX];
-    if (l->count >= upto || memcmp(q->place.delays, unknown, sizeof unknown) == 0)
+    if (l->count >= upto)
         return;
     prefetch(d, t->refs, t->count);
     uint32_t count = find_nearest(d, q, t, *random >> 32, upto - l->count, keys);
@@ -293,8 +305,10 @@ uint32_t throng_directory_pick(const throng_directory *d, const throng_directory
     uint32_t near = max - (max + 3) / 4;
     take_from(d, q, &tiers[SAME_PREFIX], &random, near, &l);
     take_from(d, q, &tiers[SAME_AS], &random, near, &l);
-    take_nearest(d, q, &tiers[FRESH], &random, near, &l);
-    take_nearest(d, q, &tiers[OTHER], &random, near, &l);
+    if (knows_delays(q)) { /* near is worth more than fresh */
+        join_tiers(&tiers[OTHER], &tiers[FRESH]);
+        take_nearest(d, q, &tiers[OTHER], &random, near, &l);
+    }
     static const uint8_t rest[] = {FRESH, OTHER, SAME_PREFIX, SAME_AS, UNLIKE};
     for (uint32_t i = 0; i < sizeof rest; i++)
         take_from(d, q, &tiers[rest[i]], &random, max, &l);

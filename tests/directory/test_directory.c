@@ -414,6 +414,21 @@ static void pick_without_a_common_prefix_names_those_with_similar_delays(void **
     }
 }
 
+static void similar_delays_count_for_more_than_having_come_last(void **state)
+{
+    fixture *f = *state;
+    throng_place own = {.near = 0x0101}, far = {.near = 0x0202};
+    throng_addr list[8];
+    set_delays(&own, 133, 185);
+    join_two_places(f);
+    f->now += 3 * THRONG_SECOND; /* they are there still, and no longer fresh */
+    set_delays(&far, 20, 20);
+    for (uint32_t n = 100; n < 120; n++)
+        join_at(f, n, &far);
+    assert_int_equal(pick_for(f, 8, &own, list), 8);
+    assert_true(count_below(list, 8, 10) >= 6);
+}
+
 static void pick_with_a_common_prefix_names_those_before_similar_delays(void **state)
 {
     fixture *f = *state;
@@ -485,6 +500,7 @@ int main(void)
         cmocka_unit_test(limits_out_of_range_have_no_size),
         cmocka_unit_test_setup_teardown(pick_without_a_common_prefix_names_those_with_similar_delays, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(similar_delays_count_for_more_than_having_come_last, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pick_with_a_common_prefix_names_those_before_similar_delays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pick_with_delays_to_one_common_landmark_is_random, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pick_for_a_class_names_alike_lines_and_others_only_for_want_of_them, set_up,
