@@ -37,6 +37,7 @@ enum {
     MANIFEST_PARTS_MAX = (THRONG_MANIFEST_SIZE_MAX + THRONG_MANIFEST_PART_SIZE - 1) / THRONG_MANIFEST_PART_SIZE,
     UNIT_ATTEMPTS_MAX = 16,   /* failures of one unit after which the object is given up */
     FIRST_CONTACT_SIZE = 400, /* a third of a datagram: lets one chunk come back before the address is proven */
+    RECOMMENDED = 2,          /* named in answer to one SEEK */
     AMPLIFICATION_MAX = 3,
     /* What SCTP has in one packet over a data channel (1,191 bytes less headers, in Chromium), less the seal. */
     BROWSER_PAYLOAD_MAX = 1160 - THRONG_SEAL_OVERHEAD,
@@ -221,6 +222,7 @@ typedef struct throng_neighbour {
     bool reserve : 1;           /* to be spoken to if those named before it do not answer */
     bool say_bye : 1, challenge_due : 1;
     bool answer_due : 1, busy_due : 1, no_file_due : 1, seek_due : 1, peers_due : 1; /* `notices` tell more */
+    bool sought : 1; /* was asked to name others, and has not yet */
     bool time_heard : 1;
     bool time_due : 1;  /* it sent content, and waits to hear how long that took */
     bool has_paper : 1; /* a throng_paper follows: profile paper alone */

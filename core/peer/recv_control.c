@@ -105,6 +105,12 @@ int throng_recv_peers(throng_node *node, throng_neighbour *n, throng_reader *r)
     throng_peers peers;
     if (throng_peers_decode(&peers, r) < 0)
         return THRONG_ERR_MALFORMED;
+    /* Nobody has us speak to whom he likes: those that were asked for, and few. */
+    if (!n->seeder && !n->sought)
+        return 0;
+    n->sought = false;
+    if (!n->seeder && peers.count > RECOMMENDED)
+        peers.count = RECOMMENDED;
     return meet(node, n, &peers);
 }
 

@@ -7,7 +7,7 @@
 #define UPLOAD_PATIENCE (500 * THRONG_MS)
 #define JOIN_BACKOFF (300 * THRONG_MS)
 
-enum { JOIN_BACKOFF_SHIFT_MAX = 5, RECOMMENDED = 2, RUN_DATAGRAMS = 4, NEWS_ROOM = 80 };
+enum { JOIN_BACKOFF_SHIFT_MAX = 5, RUN_DATAGRAMS = 4, NEWS_ROOM = 80 };
 enum { MANIFEST_ROOM = THRONG_MANIFEST_PART_SIZE + 24 };
 
 /* --- content -------------------------------------------------------------------------------------------- */
@@ -145,13 +145,15 @@ static bool link_due(const throng_node *node, const throng_link *link)
     return link->tell_have || link->give_offer || link->get_manifest || link->give_manifest;
 }
 
-/* An ANSWER waits for what needs it: whoever has not asked for content may be sent little, and needs no more. */
+/* An ANSWER to a peer waits for what needs it: whoever has not asked for content may be sent little, and needs no more.
+ */
 bool throng_control_due(const throng_node *node, const throng_neighbour *n)
 {
     if (n->gone)
         return n->say_bye;
-    if (n->asked || n->busy_due || n->say_bye || n->no_file_due || n->seek_due || n->peers_due || join_due(node, n) ||
-        throng_traits_due(node, n) || (n->challenge_due && !n->proven))
+    if (n->asked || n->busy_due || n->say_bye || n->no_file_due || n->seek_due || n->peers_due ||
+        (n->answer_due && n->seeder) || join_due(node, n) || throng_traits_due(node, n) ||
+        (n->challenge_due && !n->proven))
         return true;
     for (uint32_t i = 0; i < n->links_count; i++)
         if (link_due(node, &n->links[i]))
@@ -322,8 +324,10 @@ static void append_control(throng_node *node, throng_neighbour *n, throng_writer
     if (n->no_file_due)
         throng_tag_frame_encode(w, THRONG_FRAME_NO_FILE, n->notices->no_file);
     n->no_file_due = false;
-    if (n->seek_due)
+    if (n->seek_due) {
         throng_tag_frame_encode(w, THRONG_FRAME_SEEK, n->notices->seek_object);
+        n->sought = true;
+    }
     n->seek_due = false;
     if (n->peers_due)
         append_peers(node, n, w);

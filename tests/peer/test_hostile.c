@@ -42,6 +42,7 @@ static void who_names_others_to_a_full_table_does_not_make_room_for_them(void **
     for (uint32_t i = 0; i < peers.count; i++)
         peers.addrs[i] = peer_address(100 + i);
     throng_peers_encode(&w, &peers);
+    throng_neighbour_find(node, &namer)->sought = true;
     assert_int_equal(hear(node, BEGIN + 2 * THRONG_SECOND, &namer, &w), 0);
     assert_non_null(throng_neighbour_find(node, &namer));
     assert_null(throng_neighbour_find(node, &peers.addrs[0]));
