@@ -43,15 +43,21 @@ typedef struct view {
     uint32_t own, kinds, alike, peers;
 } view;
 
+/* && without a branch. */
+static inline bool both(uint32_t one, uint32_t other)
+{
+    return one & other;
+}
+
 static inline uint32_t tier_of(const view *v, uint64_t ref, bool placed)
 {
     uint32_t which = ref_is_fresh(ref, v->tick, v->fresh) ? FRESH : OTHER;
     if (placed) {
         uint32_t differ = ref_near(ref) ^ v->own;
-        which = (differ <= NEAR_PREFIX_MAX) & (ref_near(ref) != 0) ? SAME_AS - (differ == 0) : which;
+        which = both(differ <= NEAR_PREFIX_MAX, ref_near(ref) != 0) ? SAME_AS - (differ == 0) : which;
         which = (v->alike >> ref_bandwidth(ref) & 1) != 0 ? which : UNLIKE;
     }
-    return ((v->kinds >> ref_kind(ref) & 1) != 0) & (ref_peer(ref) < v->peers) ? which : NOBODY; /* 0 is, too */
+    return both(v->kinds >> ref_kind(ref) & 1, ref_peer(ref) < v->peers) ? which : NOBODY; /* 0 is, too */
 }
 
 /* Returns the counts, a byte for each tier. Nothing here depends on what the memory will turn out to hold but where a
