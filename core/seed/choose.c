@@ -40,9 +40,18 @@ static bool rarest_lacking(const seed_member *member, uint32_t holders_max, uint
     return false;
 }
 
+/* All others hold all of it, or were given it. Whom they might give it to is one: that makes no crowd, and perhaps they
+ * have given their share. */
+static bool alone_lacks(const seed_member *member)
+{
+    const seed_object *object = member->object;
+    return object->holders[object->order[object->units - 1]] + 1 >= object->members_count;
+}
+
 static bool is_left_to_others(const seed_member *member)
 {
-    return throng_addr_is_browser(&member->client->addr) && member->object->geometry.data_chunks > BROWSER_SMALL_CHUNKS;
+    return throng_addr_is_browser(&member->client->addr) &&
+           member->object->geometry.data_chunks > BROWSER_SMALL_CHUNKS && !alone_lacks(member);
 }
 
 /* Browsers stay while their page is read, and give on what they have. What enough of them hold a newcomer gets from

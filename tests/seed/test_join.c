@@ -478,6 +478,7 @@ static void browser_is_left_to_two_that_hold_all_and_gets_more_each_time_it_wait
         join_browser(&f, id, true);
         assert_int_equal(given_to_browser(&f, id, 0, 500 * THRONG_MS), 128);
     }
+    join_browser(&f, 3, true); /* lacks all of it, too */
     join_browser(&f, 4, true);
     assert_int_equal(given_to_browser(&f, 4, 0, 500 * THRONG_MS), 0);
     wait_for(&f, THRONG_SECOND);
@@ -500,6 +501,18 @@ static void browser_is_left_to_two_that_hold_all_and_gets_more_each_time_it_wait
 }
 
 /* It asks every 300 ms, and the parts stand in its connection. */
+static void browser_that_alone_lacks_what_all_hold_is_given_it_at_once(void **state)
+{
+    fixture f;
+    start(&f);
+    for (uint64_t id = 1; id <= 4; id++)
+        join_browser(&f, id, true);
+    for (uint64_t id = 1; id <= 3; id++)
+        given_to_browser(&f, id, 128, 500 * THRONG_MS); /* have it of each other */
+    assert_int_equal(given_to_browser(&f, 4, 0, 500 * THRONG_MS), 128);
+    fixture_stop(&f);
+}
+
 static void browser_gets_a_manifest_once_until_it_must_be_lost(void **state)
 {
     fixture f;
@@ -579,6 +592,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(browser_is_named_browsers_alone_and_others_are_named_none),
         cmocka_unit_test(browser_is_left_to_two_that_hold_all_and_gets_more_each_time_it_waited),
+        cmocka_unit_test(browser_that_alone_lacks_what_all_hold_is_given_it_at_once),
         cmocka_unit_test(browser_gets_a_manifest_once_until_it_must_be_lost),
         cmocka_unit_test(browser_is_not_sent_again_what_its_connection_holds_back),
         cmocka_unit_test(browser_stays_while_its_connection_does),
