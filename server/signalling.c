@@ -19,8 +19,8 @@ enum {
     HELLO_SECONDS = 10,
     PING_SECONDS = 30,
     HANGUP_SECONDS = 60,
-    WAITING_MAX = 64 * 1024,       /* bytes of datagrams that may wait for a browser */
-    WAITING_TEXT_MAX = 128 * 1024, /* … and of everything */
+    WAITING_MAX = 256 * 1024,      /* bytes of datagrams that may wait for a browser: more than it asks for at once */
+    WAITING_TEXT_MAX = 320 * 1024, /* … and of everything */
     RECEIVE_SIZE = 1024,           /* of each connection's buffer: larger messages come in parts */
     SPARE_DESCRIPTORS = 256,       /* throngd's own, besides the browsers' */
     HOST_MAX = 256,
@@ -28,6 +28,8 @@ enum {
     LEARN_MAX = 32,     /* … and no more of it */
     JOIN_FRAME = 0x01,  /* docs/PROTOCOL.md, section 4 */
 };
+
+_Static_assert(WAITING_MAX > THRONG_BROWSER_WINDOW * THRONG_DATAGRAM_MAX, "what a browser asks for has room");
 
 enum {
     CLOSE_MALFORMED = 4400,

@@ -125,6 +125,7 @@ static void start(world *w, uint32_t node)
     throng_node_config_default(&config, THRONG_PROFILE_THRONG);
     config.tab_bytes = 1 << 20;
     config.degree_max = 12;
+    config.window_max = THRONG_BROWSER_WINDOW;
     config.give_ahead_bytes = 65536;
     config.host_jitter = 40 * THRONG_MS;
     config.neighbour_window = 8;

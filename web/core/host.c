@@ -90,6 +90,7 @@ int web_start(web_host *h, double uplink_bps, double upload_limit_bps, uint32_t 
     config.give_percent = give_percent;
     config.give_ahead_bytes = GIVE_AHEAD_BYTES;
     config.degree_max = DEGREE_MAX;
+    config.window_max = THRONG_BROWSER_WINDOW;
     config.host_jitter = TIMERS_LATE;
     config.neighbour_window = NEIGHBOUR_WINDOW;
     config.have_interval = HAVE_INTERVAL;

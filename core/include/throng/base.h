@@ -111,7 +111,10 @@ THRONG_API throng_tag throng_hash_tag(const throng_hash *id);
 enum {
     THRONG_DATAGRAM_MAX = 1232,
     THRONG_SEAL_OVERHEAD = 25,
-    THRONG_PAYLOAD_MAX = THRONG_DATAGRAM_MAX - THRONG_SEAL_OVERHEAD
+    THRONG_PAYLOAD_MAX = THRONG_DATAGRAM_MAX - THRONG_SEAL_OVERHEAD,
+    /* Chunks that a browser asks for at once: as many may wait at the server, whose connections do not tell it to stop.
+     */
+    THRONG_BROWSER_WINDOW = 128
 };
 
 #endif
