@@ -13,7 +13,8 @@
  *   limit.c       a limit to what arrives               overlay.c     seeking and recommending neighbours
  *   manifest.c    getting the manifest                  traits.c      what we tell of ourselves
  *   memory.c      memory, randomness, events            prefetch.c    memory asked for before it is used
- *   share.c       held once by many nodes               prefer.c      what the host needs first */
+ *   share.c       held once by many nodes               prefer.c      what the host needs first
+ *                                                       gifts.c       what the seeder gives of its own choice */
 #ifndef THRONG_PEER_H
 #define THRONG_PEER_H
 
